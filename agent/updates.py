@@ -1,0 +1,134 @@
+"""What a running question tells whoever watches it: a stream of small typed updates.
+
+They cross a process border as JSON, so they are pydantic models, told apart by `type`. `n` counts up from 0 within a
+run; a watcher that lost the connection asks for everything after the last `n` it saw.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+__all__ = [
+    "Answer",
+    "Citation",
+    "Done",
+    "Failed",
+    "GuardNotice",
+    "Step",
+    "Stopped",
+    "Timings",
+    "Token",
+    "Update",
+    "update_adapter",
+]
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Citation(_Wire):
+    """One numbered source of an answer: where in which document."""
+
+    n: int
+    document_id: int
+    document: str  # name
+    document_digest: str  # SHA-256, hex: which version of the file
+    page: int
+    page_label: str = ""
+    start: int  # of the quote, in the page's text
+    end: int
+    quote: str
+    passage_id: int
+    score: float = 0.0
+
+
+class Timings(_Wire):
+    """Seconds, and tokens as the model counts them."""
+
+    total_s: float = 0.0
+    first_token_s: float | None = None
+    plan_s: float = 0.0
+    search_s: float = 0.0
+    model_s: float = 0.0  # all time inside the model, prompt and writing
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    tokens_per_s: float | None = None
+
+
+class Answer(_Wire):
+    """The finished answer of a run."""
+
+    run: str
+    conversation: str
+    question: str
+    text: str  # with [n] marks; every n is in `citations`
+    refused: bool  # said plainly: not in the documents, or blocked by a guard
+    reason: str = ""  # why refused
+    citations: list[Citation] = Field(default_factory=list)
+    nearest: list[Citation] = Field(default_factory=list)  # offered when the documents do not hold the answer
+    timings: Timings = Field(default_factory=Timings)
+    model: str = ""
+
+
+class Step(_Wire):
+    """Something the agent does, for the folded-away list: started, then done."""
+
+    type: Literal["step"] = "step"
+    n: int = 0
+    id: str
+    name: str  # "plan", "search_documents", "read", "write", "check", "guard"
+    status: Literal["started", "done", "failed"]
+    detail: str = ""
+    seconds: float | None = None
+
+
+class Token(_Wire):
+    """A piece of the answer, to append."""
+
+    type: Literal["token"] = "token"
+    n: int = 0
+    text: str
+
+
+class GuardNotice(_Wire):
+    """A guard did something a person should see."""
+
+    type: Literal["guard"] = "guard"
+    n: int = 0
+    ring: str
+    id: str
+    action: Literal["allow", "redact", "ask", "block"]
+    detail: str = ""
+
+
+class Done(_Wire):
+    """The answer as it was recorded; replaces the streamed text."""
+
+    type: Literal["done"] = "done"
+    n: int = 0
+    answer: Answer
+
+
+class Stopped(_Wire):
+    """A person pressed stop; `answer.text` is what was written until then, and it is recorded."""
+
+    type: Literal["stopped"] = "stopped"
+    n: int = 0
+    answer: Answer
+
+
+class Failed(_Wire):
+    """The run ended with an error; it is recorded too."""
+
+    type: Literal["failed"] = "failed"
+    n: int = 0
+    message: str
+    hint: str = ""
+
+
+Update = Annotated[Step | Token | GuardNotice | Done | Stopped | Failed, Field(discriminator="type")]
+update_adapter: TypeAdapter[Update] = TypeAdapter(Update)

@@ -1,0 +1,83 @@
+"""The contract of a model backend: a name, a kind, an options model, and one method.
+
+A backend is cheap to build: weights load on first use. It is found by the entry point group `wherefrom.backends`;
+the built-in ones come the same way. What only some can do is a small `@runtime_checkable` protocol, not a base
+method that raises.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from pydantic import BaseModel
+
+__all__ = ["Backend", "BackendContext", "ChatBackend", "Kind", "ModelIdentity"]
+
+
+class Kind(StrEnum):
+    """What a backend makes."""
+
+    CHAT = "chat"
+    IMAGE = "image"
+    EMBEDDING = "embedding"
+    RERANK = "rerank"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelIdentity:
+    """Which weights answered, as the ledger records it."""
+
+    backend: str
+    model: str  # catalogue name, hub id, or the URL's model name
+    digest: str  # "sha256:..." of the weights; "unverified:..." where the server is not ours
+    details: dict[str, Any] = field(default_factory=dict)  # library versions, device, threads, quantization
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BackendContext:
+    """What the house hands to every backend when it is built."""
+
+    models_dir: str  # verified weights lie here
+    runtime_dir: str  # sockets, logs, scratch; private to this user
+    options: dict[str, Any] = field(default_factory=dict)  # the backend's section of the settings
+
+
+class Backend(Protocol):
+    """Every backend. Built as `cls(context)`; building loads nothing."""
+
+    name: ClassVar[str]
+    kind: ClassVar[Kind]
+    options_model: ClassVar[type[BaseModel]]  # the page draws its form from this; requests are validated with it
+
+    def __init__(self, context: BackendContext) -> None: ...
+
+    def available(self) -> str:
+        """Empty when the backend can run now, else one sentence that says what is missing. Loads no weights."""
+
+    def close(self) -> None:
+        """Free memory and end child processes. May be used again afterwards."""
+
+
+@runtime_checkable
+class ChatBackend(Backend, Protocol):
+    """A backend that gives a LangChain chat model.
+
+    The model it returns must: stream; stop within a second when the consumer closes the stream; honour `seed`,
+    `temperature`, `max_tokens`, `stop` and `response_format={"type": "json_schema", "json_schema": {"schema": ...}}`
+    passed through `.bind(...)`; set `usage_metadata` on the last chunk, and `response_metadata["timings"]` with
+    `prompt_tokens_cached`, `prompt_ms`, `predicted_ms` where the engine knows them.
+    """
+
+    def chat_model(self, options: BaseModel | None = None) -> BaseChatModel:
+        """A chat model with these options; the weights load on the first call.
+
+        Raises:
+            BackendUnavailableError: If weights, device or package are missing.
+        """
+
+    def identity(self, options: BaseModel | None = None) -> ModelIdentity:
+        """What the ledger writes down about this model."""

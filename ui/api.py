@@ -1,0 +1,285 @@
+"""What the page and the command line may ask of the engine: one protocol, and the values that cross the border.
+
+`ui/engine/client.py` speaks it to the engine process; `tests/fake_engine.py` answers it from memory.
+This module imports nothing heavy: it is what `import ui` and `--help` pay for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agent.updates import Answer, Citation, Update
+
+__all__ = [
+    "BackendRow",
+    "Check",
+    "ConversationRow",
+    "DocumentRow",
+    "EngineApi",
+    "EngineState",
+    "EventRow",
+    "FileResult",
+    "IngestJob",
+    "Message",
+    "ModelRow",
+    "PageView",
+    "Record",
+    "RunRow",
+    "SearchHit",
+    "Verification",
+]
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class FileResult(_Wire):
+    """What became of one file of an ingest job."""
+
+    path: str  # as the person named it; safe to show
+    status: Literal["waiting", "reading", "embedding", "added", "changed", "unchanged", "failed", "stopped"]
+    reason: str = ""  # for failed: one sentence
+    hint: str = ""
+    document_id: int | None = None
+    pages: int = 0
+    passages: int = 0
+    warnings: list[str] = Field(default_factory=list)
+
+
+class IngestJob(_Wire):
+    """A running or finished ingest."""
+
+    id: str
+    run: str
+    state: Literal["waiting", "running", "done", "stopped", "failed"]
+    files_total: int
+    files_done: int
+    pages_done: int = 0
+    passages_done: int = 0
+    passages_total: int = 0
+    seconds: float = 0.0
+    files: list[FileResult] = Field(default_factory=list)
+
+
+class DocumentRow(_Wire):
+    """One document of the library."""
+
+    id: int
+    name: str
+    path: str
+    digest: str
+    kind: str
+    title: str
+    size_bytes: int
+    pages: int
+    passages: int
+    added_at: str
+    warnings: list[str] = Field(default_factory=list)
+
+
+class SearchHit(_Wire):
+    """One row of `search`."""
+
+    n: int
+    passage_id: int
+    document_id: int
+    document: str
+    page: int
+    page_label: str = ""
+    start: int
+    end: int
+    text: str
+    heading: str = ""
+    score: float
+    dense: float
+    lexical: float
+
+
+class PageView(_Wire):
+    """A page to show: its text, and a picture with the span highlighted where the format has one."""
+
+    document_id: int
+    document: str
+    page: int
+    page_label: str = ""
+    pages: int
+    text: str
+    start: int | None = None
+    end: int | None = None
+    has_image: bool = False
+
+
+class ConversationRow(_Wire):
+    """One conversation of the list."""
+
+    id: str
+    title: str
+    created_at: str
+    updated_at: str
+    messages: int
+
+
+class Message(_Wire):
+    """One message of a conversation."""
+
+    id: int
+    role: Literal["user", "assistant"]
+    text: str
+    run: str
+    at: str
+    answer: Answer | None = None  # for the assistant's
+    state: Literal["running", "done", "stopped", "failed"] = "done"
+
+
+class RunRow(_Wire):
+    """One run of the audit list."""
+
+    run: str
+    kind: str  # "ask", "ingest", ...
+    at: str
+    title: str  # the question, or the files; "(erased)" where it was erased
+    model: str = ""
+    refused: bool = False
+    blocked: bool = False
+    events: int
+    state: Literal["running", "done", "stopped", "failed", "interrupted"]
+
+
+class EventRow(_Wire):
+    """One ledger entry, readable."""
+
+    seq: int
+    at: str
+    run: str
+    kind: str
+    digest: str
+    body: dict[str, Any]
+    contents: dict[str, str | None] = Field(default_factory=dict)  # name -> text; None where erased
+
+
+class Record(_Wire):
+    """The readable tree of a run."""
+
+    run: RunRow
+    events: list[EventRow]
+    answer: Answer | None = None
+
+
+class Verification(_Wire):
+    """What `audit verify` found."""
+
+    ok: bool
+    events: int
+    head: str
+    first_bad: int | None = None
+    reason: str = ""
+    seconds: float = 0.0
+
+
+class ModelRow(_Wire):
+    """One model of the catalogue."""
+
+    name: str
+    kind: str
+    file: str
+    size_bytes: int
+    licence: str
+    present: bool
+    verified: bool
+    default: bool
+    backend: str = ""
+    description: str = ""
+
+
+class BackendRow(_Wire):
+    """One installed backend."""
+
+    name: str
+    kind: str
+    distribution: str
+    problem: str = ""  # empty when it can run
+    options: dict[str, Any] = Field(default_factory=dict)  # JSON schema of its options model
+
+
+class Check(_Wire):
+    """One line of `doctor`."""
+
+    name: str
+    ok: bool
+    detail: str
+    hint: str = ""
+
+
+class EngineState(_Wire):
+    """What the System page shows about the engine."""
+
+    version: str
+    pid: int
+    started_at: str
+    home: str
+    memory_bytes: int
+    model: str
+    model_loaded: bool
+    model_pid: int | None = None
+    model_memory_bytes: int = 0
+    threads: int = 0
+    documents: int = 0
+    passages: int = 0
+    jobs_running: int = 0
+    runs_running: int = 0
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class EngineApi(Protocol):
+    """Every call may raise an `AppError` from `provenance.errors`; the client rebuilds it from the wire."""
+
+    def state(self) -> EngineState: ...
+    def doctor(self, *, full: bool = False) -> list[Check]: ...
+    def backends(self) -> list[BackendRow]: ...
+    def models(self) -> list[ModelRow]: ...
+
+    def ask(self, question: str, *, conversation: str | None = None, regenerate: str | None = None) -> str:
+        """Start a run and return its id at once. `regenerate` names a run to answer again."""
+
+    def watch(self, run: str, *, after: int = -1) -> Iterator[Update]:
+        """Updates with n > after, as they come, ending after Done, Stopped or Failed. Closing it does not stop the run."""
+
+    def updates(self, run: str, *, after: int = -1) -> list[Update]:
+        """The same without waiting: for a page that polls."""
+
+    def stop(self, run: str) -> None: ...
+
+    def conversations(self) -> list[ConversationRow]: ...
+    def conversation(self, conversation: str) -> list[Message]: ...
+    def new_conversation(self) -> str: ...
+    def rename_conversation(self, conversation: str, title: str) -> None: ...
+    def delete_conversation(self, conversation: str) -> None: ...
+
+    def ingest(self, paths: list[str]) -> IngestJob:
+        """Queue files and folders of this machine (absolute paths)."""
+
+    def upload(self, files: list[tuple[str, bytes]]) -> IngestJob: ...
+    def job(self, job: str) -> IngestJob: ...
+    def jobs(self) -> list[IngestJob]: ...
+    def stop_job(self, job: str) -> None: ...
+
+    def documents(self) -> list[DocumentRow]: ...
+    def delete_document(self, document_id: int) -> None: ...
+    def page(self, document_id: int, page: int, *, start: int | None = None, end: int | None = None) -> PageView: ...
+    def page_image(
+        self, document_id: int, page: int, *, start: int | None = None, end: int | None = None, width_px: int = 1000
+    ) -> bytes:
+        """PNG of the page with the span highlighted."""
+
+    def search(self, query: str, *, top_k: int = 10) -> list[SearchHit]: ...
+
+    def runs(self, *, limit: int = 100, kind: str | None = None, text: str | None = None) -> list[RunRow]: ...
+    def record(self, run: str) -> Record: ...
+    def events(self, *, after: int = 0, limit: int = 1000) -> list[EventRow]: ...
+    def verify(self) -> Verification: ...
+
+    def citation(self, run: str, n: int) -> Citation: ...

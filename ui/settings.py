@@ -1,0 +1,55 @@
+"""Settings: read once from `WHEREFROM_*`, frozen, passed down. The System page shows the values in force."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["Settings"]
+
+
+def _default_home() -> Path:
+    return Path(platformdirs.user_data_dir("wherefrom"))
+
+
+class Settings(BaseSettings):
+    """Every setting, with its unit in its name."""
+
+    model_config = SettingsConfigDict(env_prefix="WHEREFROM_", frozen=True)
+
+    home: Path = Field(default_factory=_default_home, description="The data folder.")
+    models_dir: Path | None = Field(None, description="Where verified weights lie; default: models/ in the data folder.")
+    database_url: str | None = Field(None, description="SQLAlchemy URL; default: wherefrom.db in the data folder.")
+    backend: str = Field("llamacpp", description="The chat backend that answers.")
+    model: str = Field("qwen2.5-coder-1.5b-instruct-q4_k_m", description="The catalogue name of the chat model.")
+    openai_url: str = Field("", description="Base URL of an OpenAI-compatible server, for the `openai` backend.")
+    openai_key: str = Field("", description="Its key, where it wants one.", repr=False)
+    context_tokens: int = Field(4096, ge=512, le=131072, description="Context window given to the model.")
+    max_answer_tokens: int = Field(400, ge=16, le=8192, description="Longest answer.")
+    evidence_tokens: int = Field(600, ge=50, le=8192, description="Most tokens of passages a question may bring.")
+    top_k: int = Field(6, ge=1, le=50, description="Passages handed to the agent.")
+    temperature: float = Field(0.0, ge=0.0, le=2.0, description="0 always takes the likeliest token.")
+    seed: int = Field(0, ge=0, description="Seed of the sampler.")
+    ocr: bool = Field(True, description="Read scans and pictures with OCR.")
+    parse_timeout_s: float = Field(120.0, gt=0, description="Seconds a single file may take to parse, without OCR.")
+    parse_memory_mib: int = Field(2048, ge=256, description="Memory a parser may take before it is stopped.")
+    max_file_mib: int = Field(512, ge=1, description="Largest file that is read.")
+    page_host: str = Field("127.0.0.1", description="Address the page listens on; anything but loopback needs a password.")
+    page_port: int = Field(8501, ge=1, le=65535, description="Port of the page.")
+    password: str = Field("", description="Password of the page; needed to listen beyond loopback.", repr=False)
+    engine_idle_s: float = Field(900.0, gt=0, description="Seconds without a client or work after which the engine ends.")
+    model_idle_s: float = Field(600.0, gt=0, description="Seconds after which an unused model leaves memory.")
+    offline: bool = Field(False, description="Never reach a hub or a package index, not even to fetch weights.")
+
+    @property
+    def models(self) -> Path:
+        """Where weights lie."""
+        return self.models_dir or self.home / "models"
+
+    @property
+    def url(self) -> str:
+        """The database in force."""
+        return self.database_url or f"sqlite:///{self.home / 'wherefrom.db'}"

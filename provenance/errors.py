@@ -1,11 +1,11 @@
 """The errors a person may see. Every one is one clear sentence; `hint` is one sentence on what to do next.
 
-    AppError ── ConfigError, RetrievalError, GuardrailError (a check could not decide; a refusal is a result, not an error)
-             ├─ RetrievalError ── DocumentError (this file cannot be read)
-             ├─ BackendError ── UnknownBackendError, BackendUnavailableError (extra or weights missing), GenerationError
-             ├─ LedgerError ── LedgerCorruptError
-             ├─ StorageError (database locked, disk full)
-             └─ EngineError (the engine process cannot be started or reached)
+AppError ── ConfigError, RetrievalError, GuardrailError (a check could not decide; a refusal is a result, not an error)
+         ├─ RetrievalError ── DocumentError (this file cannot be read)
+         ├─ BackendError ── UnknownBackendError, BackendUnavailableError (extra or weights missing), GenerationError
+         ├─ LedgerError ── LedgerCorruptError
+         ├─ StorageError (database locked, disk full)
+         └─ EngineError (the engine process cannot be started or reached)
 """
 
 from __future__ import annotations

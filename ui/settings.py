@@ -21,7 +21,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="WHEREFROM_", frozen=True)
 
     home: Path = Field(default_factory=_default_home, description="The data folder.")
-    models_dir: Path | None = Field(None, description="Where verified weights lie; default: models/ in the data folder.")
+    models_dir: Path | None = Field(
+        None, description="Where verified weights lie; default: models/ in the data folder."
+    )
     database_url: str | None = Field(None, description="SQLAlchemy URL; default: wherefrom.db in the data folder.")
     backend: str = Field("llamacpp", description="The chat backend that answers.")
     model: str = Field("qwen2.5-coder-1.5b-instruct-q4_k_m", description="The catalogue name of the chat model.")
@@ -37,10 +39,14 @@ class Settings(BaseSettings):
     parse_timeout_s: float = Field(120.0, gt=0, description="Seconds a single file may take to parse, without OCR.")
     parse_memory_mib: int = Field(2048, ge=256, description="Memory a parser may take before it is stopped.")
     max_file_mib: int = Field(512, ge=1, description="Largest file that is read.")
-    page_host: str = Field("127.0.0.1", description="Address the page listens on; anything but loopback needs a password.")
+    page_host: str = Field(
+        "127.0.0.1", description="Address the page listens on; anything but loopback needs a password."
+    )
     page_port: int = Field(8501, ge=1, le=65535, description="Port of the page.")
     password: str = Field("", description="Password of the page; needed to listen beyond loopback.", repr=False)
-    engine_idle_s: float = Field(900.0, gt=0, description="Seconds without a client or work after which the engine ends.")
+    engine_idle_s: float = Field(
+        900.0, gt=0, description="Seconds without a client or work after which the engine ends."
+    )
     model_idle_s: float = Field(600.0, gt=0, description="Seconds after which an unused model leaves memory.")
     offline: bool = Field(False, description="Never reach a hub or a package index, not even to fetch weights.")
 

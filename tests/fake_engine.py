@@ -56,6 +56,7 @@ LIBRARY: dict[str, list[str]] = {
     "prices.xlsx": ["Part\tPrice\nYaw gear\t310000\nBrake disc\t18500"],
 }
 LONGEST_QUESTION = 20_000
+MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 
 
 class FakeEngine:
@@ -88,7 +89,7 @@ class FakeEngine:
             started_at=self._started,
             home="/home/marit/.local/share/wherefrom",
             memory_bytes=412_000_000,
-            model="qwen2.5-coder-1.5b-instruct-q4_k_m",
+            model=MODEL,
             model_loaded=True,
             model_pid=os.getpid(),
             model_memory_bytes=1_420_000_000,
@@ -227,7 +228,7 @@ class FakeEngine:
             timings=Timings(
                 total_s=seconds, first_token_s=first, output_tokens=len(written.split()), tokens_per_s=29.5
             ),
-            model="qwen2.5-coder-1.5b-instruct-q4_k_m",
+            model=MODEL,
         )
         state = "stopped" if stop.is_set() else "done"
         self._record(run, "model_call", {"seed": 0, "output_tokens": len(written.split())}, {"prompt": question})

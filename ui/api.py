@@ -246,7 +246,7 @@ class EngineApi(Protocol):
         """Start a run and return its id at once. `regenerate` names a run to answer again."""
 
     def watch(self, run: str, *, after: int = -1) -> Iterator[Update]:
-        """Updates with n > after, as they come, ending after Done, Stopped or Failed. Closing it does not stop the run."""
+        """Updates with n > after, as they come, ending after Done, Stopped or Failed. Closing it stops nothing."""
 
     def updates(self, run: str, *, after: int = -1) -> list[Update]:
         """The same without waiting: for a page that polls."""

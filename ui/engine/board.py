@@ -170,7 +170,7 @@ class RunBoard:
                 self._post(run, entry, Failed(message="The answer ended without a result.", hint="Ask again."))
         except AppError as exc:
             self._post(run, entry, Failed(message=str(exc), hint=exc.hint))
-        except Exception:  # the border of a thread: whatever went wrong, whoever watches must be told
+        except Exception:  # noqa: BLE001 - the border of a thread: whatever went wrong, whoever watches must be told
             _log.exception("run %s failed", run)
             hint = "The engine's log in the data folder has the details."
             self._post(run, entry, Failed(message="The answer failed inside Wherefrom.", hint=hint))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["DocumentInfo", "Page", "ParsedDocument", "WordBox"]
+__all__ = ["DocumentInfo", "Heading", "Page", "ParsedDocument", "WordBox"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +28,15 @@ class WordBox:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Heading:
+    """Characters `start:end` of a page's text are a heading; level 1 is the highest."""
+
+    start: int
+    end: int
+    level: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
     """One page, slide, sheet, or the whole of a format that has no pages."""
 
@@ -36,6 +45,7 @@ class Page:
     label: str = ""  # what a person calls it: "page 3", "sheet Sales", "slide 2"; empty where the document has one page
     source: Literal["text", "ocr"] = "text"
     words: tuple[WordBox, ...] = ()  # only where the picture cannot give them again (OCR); a PDF's come from the PDF
+    headings: tuple[Heading, ...] = ()  # in order, not overlapping
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,13 +6,15 @@ behind the writer (STYLE section 5).
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from provenance.errors import StorageError
 
@@ -29,11 +31,12 @@ def sqlite_url(path: Path) -> str:
 class Database:
     """A connection pool with one way to read and one way to write."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
         self.url = url
-        self.engine: Engine = create_engine(url, connect_args=_connect_args(url))
+        self.busy_timeout_ms = busy_timeout_ms
+        self.engine: Engine = create_engine(url, connect_args=_connect_args(url, busy_timeout_ms))
         if self.engine.dialect.name == "sqlite":
-            event.listen(self.engine, "connect", _pragmas)
+            event.listen(self.engine, "connect", self._prepare)
             event.listen(self.engine, "begin", _begin)
 
     @contextmanager
@@ -44,7 +47,7 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that holds the write lock from its first statement; committed and synced when the block ends."""
+        """A transaction that holds the write lock from its first statement; on disk when the block ends."""
         with _translated(), self.engine.connect() as conn:
             conn = conn.execution_options(wherefrom_write=True)
             with conn.begin():
@@ -54,16 +57,23 @@ class Database:
         """Give back every connection."""
         self.engine.dispose()
 
+    def _prepare(self, connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # we send BEGIN ourselves; the driver's own would be deferred and late
+        connection.execute(f"PRAGMA busy_timeout={self.busy_timeout_ms}")
+        _set_wal(connection, self.busy_timeout_ms / 1000)
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
 
-def open_database(url: str) -> Database:
+
+def open_database(url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Database:
     """Open `url`, make its folder, and bring its schema to head.
 
     Raises:
-        StorageError: If the file cannot be made, is locked, or the disk is full.
+        StorageError: If the file cannot be made, is locked, damaged or too new, or the disk is full.
     """
     if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    database = Database(url)
+        _make_folder(Path(url.removeprefix("sqlite:///")).parent)
+    database = Database(url, busy_timeout_ms=busy_timeout_ms)
     from provenance.migrations import upgrade
 
     with _translated():
@@ -71,16 +81,29 @@ def open_database(url: str) -> Database:
     return database
 
 
-def _connect_args(url: str) -> dict[str, Any]:
-    return {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False} if url.startswith("sqlite") else {}
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise StorageError(
+            f"The data folder cannot be made: {exc.strerror}.", hint="Check its permissions, or set WHEREFROM_HOME."
+        ) from exc
 
 
-def _pragmas(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # we send BEGIN ourselves; the driver's own would be deferred and late
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+def _connect_args(url: str, busy_timeout_ms: int) -> dict[str, Any]:
+    return {"timeout": busy_timeout_ms / 1000, "check_same_thread": False} if url.startswith("sqlite") else {}
+
+
+def _set_wal(connection: sqlite3.Connection, timeout_s: float) -> None:
+    """Switch a fresh file to WAL. Two processes may try at once, and SQLite does not wait for this lock: we do."""
+    deadline = time.monotonic() + timeout_s
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as exc:
+            if "locked" not in str(exc) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _begin(conn: Connection) -> None:
@@ -92,12 +115,19 @@ def _begin(conn: Connection) -> None:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except OperationalError as exc:
-        raise _storage_error(exc) from exc
+    except DatabaseError as exc:
+        error = _storage_error(exc)
+        if error is None:  # a broken constraint is a bug of ours, not a fault of the disk
+            raise
+        raise error from exc
 
 
-def _storage_error(exc: OperationalError) -> StorageError:
+def _storage_error(exc: DatabaseError) -> StorageError | None:
     text = str(exc.orig)
+    if "malformed" in text or "not a database" in text or "disk I/O error" in text:
+        return StorageError("The database file is damaged.", hint="Put a backup of the data folder in its place.")
+    if not isinstance(exc, OperationalError):
+        return None
     if "locked" in text or "busy" in text:
         return StorageError("The database is locked by another program.", hint="Close what holds it and try again.")
     if "full" in text:

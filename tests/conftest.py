@@ -1,0 +1,59 @@
+"""Fixtures every test may use: a data folder, a real database, a ledger, and where data and weights lie."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import platformdirs
+import pytest
+
+from provenance.database import Database, open_database, sqlite_url
+from provenance.ledger import Ledger
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty data folder."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def database(home: Path) -> Iterator[Database]:
+    """A migrated SQLite file in the data folder."""
+    opened = open_database(sqlite_url(home / "wherefrom.db"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def ledger(database: Database) -> Iterator[Ledger]:
+    """A ledger on `database`."""
+    opened = Ledger(database)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def eval_dir() -> Path:
+    """The shared evaluation data, which is no part of the project."""
+    named = os.environ.get("WHEREFROM_EVAL")
+    folder = Path(named) if named else ROOT.parent / "shared" / "eval"
+    if not folder.is_dir():
+        pytest.skip(f"no evaluation data at {folder}; WHEREFROM_EVAL may name another folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    """Verified weights, one folder a catalogue name."""
+    named = os.environ.get("WHEREFROM_MODELS_DIR")
+    folder = Path(named) if named else Path(platformdirs.user_data_dir("wherefrom")) / "models"
+    if not folder.is_dir() or not any(folder.iterdir()):
+        pytest.skip(f"no weights in {folder}; `make setup` fetches them, WHEREFROM_MODELS_DIR may name another folder")
+    return folder

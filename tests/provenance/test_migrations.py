@@ -1,0 +1,86 @@
+"""Opening a database: fresh, current, too new, and by several processes at once."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from provenance import migrations
+from provenance.database import Database, open_database, sqlite_url
+from provenance.errors import StorageError
+from provenance.tables import metadata
+
+OPEN = """
+import sys
+from provenance.database import open_database
+from provenance.ledger import Ledger
+sys.stdin.readline()  # all start at the same moment
+database = open_database(sys.argv[1])
+print(Ledger(database).append(kind="request", run="r-1", body={}).seq)
+"""
+
+
+def test_the_migrated_schema_is_the_one_the_rooms_declare(database: Database) -> None:
+    for room in ("retrieval.tables", "agent.tables"):  # importing them adds their tables to `metadata`
+        if importlib.util.find_spec(room):
+            importlib.import_module(room)
+    with database.read() as conn:
+        assert compare_metadata(MigrationContext.configure(conn), metadata) == []
+
+
+def test_the_newest_file_name_is_the_head_of_the_history() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    assert ScriptDirectory.from_config(config).get_heads() == [migrations.head()]
+
+
+def test_processes_that_open_a_fresh_database_at_once_all_succeed(tmp_path: Path) -> None:
+    for attempt in range(3):
+        url = sqlite_url(tmp_path / f"{attempt}.db")
+        command = [sys.executable, "-c", OPEN, url]
+        pipe = subprocess.PIPE
+        children = [subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(3)]
+        for child in children:
+            assert child.stdin is not None
+            child.stdin.write("\n")
+            child.stdin.flush()
+        done = [child.communicate(timeout=60) for child in children]
+        assert [child.returncode for child in children] == [0, 0, 0], done
+        assert sorted(int(out) for out, _ in done) == [1, 2, 3]
+
+
+def test_opening_a_current_database_takes_no_write_lock_and_no_alembic(database: Database) -> None:
+    code = "import sys; from provenance.database import open_database; open_database(sys.argv[1], busy_timeout_ms=0)"
+    with database.write():  # held by us: whoever wants to write would fail at once
+        subprocess.run(
+            [sys.executable, "-c", f"{code}; assert 'alembic' not in sys.modules", database.url], check=True, timeout=60
+        )
+
+
+def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
+    with database.write() as conn:
+        conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StorageError, match="newer version"):
+        open_database(database.url)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "wherefrom.db"
+    path.write_bytes(b"a letter to my aunt " * 100)
+    with pytest.raises(StorageError, match="damaged"):
+        open_database(sqlite_url(path))
+
+
+def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageError, match="cannot be made"):
+        open_database(sqlite_url(tmp_path / "file" / "wherefrom.db"))

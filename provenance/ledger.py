@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Connection, Row, select
 
 from provenance.database import Database
 from provenance.entry import GENESIS, Content, Entry, Event, Receipt, prepare
 from provenance.errors import NotFoundError
 from provenance.tables import ledger_content, ledger_entry
-from provenance.writer import GroupWriter
+from provenance.writer import GroupWriter, write_entries
 
 __all__ = ["Entry", "Event", "Head", "Ledger", "Receipt", "new_run_id"]
 
@@ -59,6 +59,7 @@ class Ledger:
 
     def __init__(self, database: Database, *, clock: Callable[[], datetime] = _utc_now) -> None:
         self._database = database
+        self._clock = clock
         self._writer = GroupWriter(database, clock)
 
     def append(
@@ -76,6 +77,25 @@ class Ledger:
         """Record several events in this order, all or none, with nothing of others in between. Raises as `append`."""
         prepared = [prepare(event) for event in events]
         return self._writer.append(prepared) if prepared else []
+
+    def append_within(
+        self,
+        conn: Connection,
+        *,
+        kind: str,
+        run: str,
+        body: Mapping[str, Any],
+        contents: Mapping[str, Content] | None = None,
+    ) -> Receipt:
+        """Record one event in a transaction that the caller began with `Database.write`: both are kept, or neither.
+
+        The receipt holds once that transaction has been committed.
+
+        Raises:
+            LedgerError: If this event cannot be recorded (not plain JSON, bad names).
+        """
+        event = Event(kind=kind, run=run, body=body, contents=contents or {})
+        return write_entries(conn, [prepare(event)], self._clock)[0]
 
     def head(self) -> Head:
         """The newest entry; seq 0 while the ledger is empty."""

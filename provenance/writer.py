@@ -25,7 +25,7 @@ from provenance.entry import GENESIS, Prepared, Receipt, entry_digest
 from provenance.errors import AppError, LedgerError
 from provenance.tables import ledger_content, ledger_entry
 
-__all__ = ["GroupWriter"]
+__all__ = ["GroupWriter", "write_entries"]
 
 IDLE_S = 10.0  # then the thread ends; the next append starts another, so a forgotten ledger leaves no thread behind
 MAX_BATCH_EVENTS = 4096
@@ -158,30 +158,35 @@ class GroupWriter:
 
     def _write(self, events: Sequence[Prepared]) -> list[Receipt]:
         with self._database.write() as conn:
-            seq, digest = _last(conn)
-            rows: list[dict[str, Any]] = []
-            contents: list[dict[str, Any]] = []
-            for event in events:
-                seq, at, previous = seq + 1, f"{self._clock():%Y-%m-%dT%H:%M:%S.%f}Z", digest
-                digest = entry_digest(seq, at, event.run, event.kind, previous, event.body)
-                rows.append(
-                    {
-                        "seq": seq,
-                        "at": at,
-                        "run": event.run,
-                        "kind": event.kind,
-                        "body": event.body,
-                        "previous": previous,
-                        "digest": digest,
-                    }
-                )
-                for name, salt, content in event.contents:
-                    text, data = (content, None) if isinstance(content, str) else (None, content)
-                    contents.append({"seq": seq, "name": name, "salt": salt, "text": text, "data": data})
-            conn.execute(insert(ledger_entry), rows)
-            if contents:
-                conn.execute(insert(ledger_content), contents)
-        return [Receipt(seq=row["seq"], digest=row["digest"], at=row["at"]) for row in rows]
+            return write_entries(conn, events, self._clock)
+
+
+def write_entries(conn: Connection, events: Sequence[Prepared], clock: Callable[[], datetime]) -> list[Receipt]:
+    """Insert `events` after the last entry, within a transaction that already holds the write lock."""
+    seq, digest = _last(conn)
+    rows: list[dict[str, Any]] = []
+    contents: list[dict[str, Any]] = []
+    for event in events:
+        seq, at, previous = seq + 1, f"{clock():%Y-%m-%dT%H:%M:%S.%f}Z", digest
+        digest = entry_digest(seq, at, event.run, event.kind, previous, event.body)
+        rows.append(
+            {
+                "seq": seq,
+                "at": at,
+                "run": event.run,
+                "kind": event.kind,
+                "body": event.body,
+                "previous": previous,
+                "digest": digest,
+            }
+        )
+        for name, salt, content in event.contents:
+            text, data = (content, None) if isinstance(content, str) else (None, content)
+            contents.append({"seq": seq, "name": name, "salt": salt, "text": text, "data": data})
+    conn.execute(insert(ledger_entry), rows)
+    if contents:
+        conn.execute(insert(ledger_content), contents)
+    return [Receipt(seq=row["seq"], digest=row["digest"], at=row["at"]) for row in rows]
 
 
 def _last(conn: Connection) -> tuple[int, str]:

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from provenance.database import Database
 from provenance.entry import GENESIS, commitment, entry_digest
 from provenance.errors import LedgerError, NotFoundError
 from provenance.ledger import Event, Ledger, new_run_id
@@ -95,3 +96,17 @@ def test_run_ids_sort_in_the_order_they_were_made() -> None:
     made = [new_run_id() for _ in range(1000)]
     assert made == sorted(set(made))
     assert all(len(run) == 28 for run in made)
+
+
+def test_an_event_within_a_transaction_shares_its_fate(ledger: Ledger, database: Database) -> None:
+    ledger.append(kind="ingest", run="r-1", body={})
+    with pytest.raises(RuntimeError), database.write() as conn:
+        ledger.append_within(conn, kind="document_added", run="r-1", body={"n": 1})
+        raise RuntimeError("the rest of the transaction failed")
+    assert ledger.head().seq == 1
+    with database.write() as conn:
+        receipt = ledger.append_within(conn, kind="document_added", run="r-1", body={}, contents={"name": "a.pdf"})
+    ledger.append(kind="ingest_done", run="r-1", body={})
+    first, second, third = ledger.entries(contents=True)
+    assert (second.digest, second.previous, third.previous) == (receipt.digest, first.digest, second.digest)
+    assert second.contents == {"name": "a.pdf"}

@@ -1,8 +1,8 @@
 """Passages: pieces of a page that answer a question on their own and fit the embedder (256 word pieces).
 
-About 90 to 140 words. A passage ends where a section, else a paragraph, else a sentence ends; never inside a word. Table
-rows stay whole, and a passage that begins below a table's first row names that row in its heading. `text[start:end]` is
-the passage, always; only where a paragraph has to be cut do two passages share a sentence.
+About 90 to 140 words. A passage ends where a section, else a paragraph, else a sentence ends; never inside a word.
+Table rows stay whole, and a passage that begins below a table's first row names that row in its heading.
+`text[start:end]` is the passage, always; only where a paragraph has to be cut do two passages share a sentence.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def passages(
     """Cut one page.
 
     Args:
-        kind: The document's kind ("pdf", "xlsx", "python", ...): sheets are cut by rows, code by symbols and blank lines.
+        kind: The document's kind ("pdf", "xlsx", "python", ...): sheets are cut by rows, the rest by blank lines.
         heading_context: What stands above the page (a title, a sheet's name); leads every passage's `heading`.
         headings: The page's headings in order; None looks for them in the text.
     Returns:

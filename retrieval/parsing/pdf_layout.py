@@ -358,7 +358,13 @@ def _emit(rows: list[list[_Line]], page_text: str) -> Layout:
             first = headings.pop().start if grown else start
             headings.append(Heading(start=first, end=out.length, level=level))
         previous, level_before = row, level
-    return Layout("".join(out.parts), out.runs, tuple(headings))
+    text = "".join(out.parts)
+    return Layout(text, out.runs, tuple(found for found in headings if _is_heading(text[found.start : found.end])))
+
+
+def _is_heading(text: str) -> bool:
+    """Large type is a heading unless it is a paragraph: a lead, a quotation."""
+    return len(text) <= 90 or (len(text) <= 180 and text[-1] not in ".!:;,")
 
 
 def _emit_row(out: _Text, row: list[_Line]) -> None:
@@ -397,8 +403,8 @@ def _body_size(rows: list[list[_Line]]) -> float:
 def _line_spacing(rows: list[list[_Line]]) -> float:
     """The usual distance from one line to the next; 0 where there is none."""
     steps = [before[0].y0 - after[0].y0 for before, after in pairwise(rows)]
-    usual = [step for step in steps if step > 0]
-    return median(usual) if len(usual) >= 3 else 0.0
+    usual = sorted(step for step in steps if step > 0.5 * (rows[0][0].size or 1.0))
+    return usual[len(usual) // 3] if len(usual) >= 3 else 0.0
 
 
 def _new_block(before: list[_Line], after: list[_Line], spacing: float) -> bool:

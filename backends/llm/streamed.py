@@ -1,0 +1,125 @@
+"""What every chat model of this house has in common: it is a stream first.
+
+`invoke` is the stream, joined; so a stop, an error and a count mean the same in both. Structured output always goes
+through a JSON schema that the engine enforces while it decodes, never through hope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from operator import itemgetter
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models.chat_models import generate_from_stream
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from langchain_core.runnables.config import run_in_executor
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
+from pydantic import BaseModel
+
+from provenance.errors import UsageError
+
+__all__ = ["StreamedChatModel", "json_schema_format", "schema_of"]
+
+
+def json_schema_format(schema: dict[str, Any] | type, *, name: str = "answer") -> dict[str, Any]:
+    """The `response_format` that makes a model answer with an instance of `schema`."""
+    wanted = convert_to_json_schema(schema) if isinstance(schema, type) else schema
+    return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": wanted}}
+
+
+def schema_of(response_format: Any) -> dict[str, Any] | None:
+    """The JSON schema inside a `response_format`; None where free text is wanted.
+
+    Raises:
+        UsageError: If the form is none that we know.
+    """
+    match response_format:
+        case None | {"type": "text"}:
+            return None
+        case {"type": "json_schema", "json_schema": {"schema": dict(schema)}}:
+            return schema
+        case {"type": "json_object", "schema": dict(schema)}:
+            return schema
+        case {"type": "json_object"}:
+            return {"type": "object"}
+        case _:
+            raise UsageError(
+                "This response_format is not understood.",
+                hint='Use {"type": "json_schema", "json_schema": {"schema": {...}}}.',
+            )
+
+
+class StreamedChatModel(BaseChatModel):
+    """A chat model whose subclasses write `_stream` and nothing else."""
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return generate_from_stream(self._stream(messages, stop=stop, run_manager=run_manager, **kwargs))
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        stream = self._stream(messages, stop=stop, **kwargs)
+        try:
+            while chunk := await run_in_executor(None, next, stream, None):
+                yield chunk
+        finally:
+            stream.close()  # type: ignore[attr-defined]  # a generator: this stops the decoding now, not some time later
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | dict[str, Any] | bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Offer tools in the OpenAI form. `tool_choice`: "auto", "none", "any", or the name of one tool."""
+        formatted = [convert_to_openai_tool(tool) for tool in tools]
+        if tool_choice is not None:
+            kwargs["tool_choice"] = _tool_choice(tool_choice, [tool["function"]["name"] for tool in formatted])
+        return self.bind(tools=formatted, **kwargs)
+
+    def with_structured_output(
+        self, schema: dict[str, Any] | type, *, include_raw: bool = False, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
+        """Answer with an instance of `schema`, decoded under its JSON schema."""
+        kwargs.pop("method", None)
+        kwargs.pop("strict", None)
+        model = self.bind(response_format=json_schema_format(schema), **kwargs)
+        parser: BaseOutputParser[Any]
+        if isinstance(schema, type) and issubclass(schema, BaseModel):
+            parser = PydanticOutputParser(pydantic_object=schema)
+        else:
+            parser = JsonOutputParser()
+        if not include_raw:
+            return model | parser
+        parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
+        failed = RunnablePassthrough.assign(parsed=lambda _: None)
+        return RunnableMap(raw=model) | parsed.with_fallbacks([failed], exception_key="parsing_error")
+
+
+def _tool_choice(choice: str | dict[str, Any] | bool, names: list[str]) -> Any:
+    match choice:
+        case "any" | True:
+            return "required"
+        case False:
+            return "none"
+        case str() if choice in names:
+            return {"type": "function", "function": {"name": choice}}
+        case _:
+            return choice

@@ -34,7 +34,13 @@ def test_the_migrated_schema_is_the_one_the_rooms_declare(database: Database) ->
         if importlib.util.find_spec(room):
             importlib.import_module(room)
     with database.read() as conn:
-        assert compare_metadata(MigrationContext.configure(conn), metadata) == []
+        context = MigrationContext.configure(conn, opts={"include_name": _is_no_full_text_index})
+        assert compare_metadata(context, metadata) == []
+
+
+def _is_no_full_text_index(name: str | None, kind: str, _parents: object) -> bool:
+    """A virtual table and its shadows cannot be declared in metadata."""
+    return kind != "table" or not str(name).startswith("passages_fts")
 
 
 def test_the_newest_file_name_is_the_head_of_the_history() -> None:

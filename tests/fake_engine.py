@@ -17,6 +17,7 @@ import hashlib
 import io
 import itertools
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.updates import Answer, Citation, Done, GuardNotice, Step, Stopped, Timings, Token, Update
-from provenance.errors import GenerationError, NotFoundError, UsageError
+from provenance.errors import GenerationError, NotFoundError, StorageError, UsageError
 from ui.api import (
     BackendRow,
     Check,
@@ -44,8 +45,9 @@ from ui.api import (
     Verification,
 )
 from ui.engine.board import RunBoard
+from ui.settings import Settings
 
-__all__ = ["LIBRARY", "FakeEngine"]
+__all__ = ["LIBRARY", "FakeEngine", "serve_fake"]
 
 LIBRARY: dict[str, list[str]] = {
     "turbine-report.pdf": [
@@ -287,6 +289,19 @@ class FakeEngine:
             raise UsageError("No file was sent.")
         return self._start_job([(name, data, "") for name, data in files])
 
+    def upload_files(self, files: list[tuple[str, Path]]) -> IngestJob:
+        """What the server calls: the files lie in the staging folder."""
+        sent = [(name, path.read_bytes()) for name, path in files]
+        for _, path in files:
+            path.unlink()
+        return self.upload(sent)
+
+    def staging(self) -> Path:
+        return Path(tempfile.gettempdir())
+
+    def busy(self) -> bool:
+        return bool(self.board.running()) or any(job.state in ("waiting", "running") for job in self._jobs.values())
+
     def job(self, job: str) -> IngestJob:
         if job not in self._jobs:
             raise NotFoundError(f"There is no job {job!r}.")
@@ -498,6 +513,13 @@ class FakeEngine:
             digest = "v1:" + hashlib.sha256(f"{before}{seq}{kind}{body}".encode()).hexdigest()
             row = EventRow(seq=seq, at=_now(), run=run, kind=kind, digest=digest, body=body, contents=contents)
             self._events.append(row)
+
+
+def serve_fake(settings: Settings) -> FakeEngine:
+    """For `python -m ui.engine --services tests.fake_engine:serve_fake`: a process that answers from memory."""
+    if settings.seed == 666:
+        raise StorageError("The data folder is broken on purpose.", hint="Choose another seed.")
+    return FakeEngine(token_s=0.01, file_s=0.01)
 
 
 def _canned(question: str, hits: list[SearchHit]) -> tuple[str | None, list[Citation]]:

@@ -1,0 +1,298 @@
+"""One endpoint for each call of `EngineApi`. Values are the models of `ui.api`; a run is watched as NDJSON."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException
+
+from agent.updates import Citation, Update, update_adapter
+from provenance.errors import StorageError, UsageError
+from ui.api import (
+    BackendRow,
+    Check,
+    ConversationRow,
+    DocumentRow,
+    EngineState,
+    EventRow,
+    IngestJob,
+    Message,
+    ModelRow,
+    PageView,
+    Record,
+    RunRow,
+    SearchHit,
+    Verification,
+)
+from ui.engine.board import is_final
+from ui.engine.server import ServedEngine
+
+__all__ = ["router"]
+
+HEARTBEAT_S = 10.0  # an empty line, so that either side notices when the other is gone
+COPY_BYTES = 1 << 20
+SPARE_DISK_BYTES = 64 << 20
+
+router = APIRouter()
+
+
+def _engine(request: Request) -> ServedEngine:
+    engine: ServedEngine = request.app.state.api
+    return engine
+
+
+Engine = Annotated[ServedEngine, Depends(_engine)]
+
+
+class Question(BaseModel):
+    question: str
+    conversation: str | None = None
+    regenerate: str | None = None
+
+
+class Paths(BaseModel):
+    paths: list[str]
+
+
+class Title(BaseModel):
+    title: str
+
+
+class Query(BaseModel):
+    query: str
+    top_k: int = 10
+
+
+@router.get("/hello")
+def hello(request: Request, api: Engine) -> dict[str, object]:
+    """Who this engine is, and whether it works: what a client asks first."""
+    return {**request.app.state.identity, "busy": api.busy()}
+
+
+@router.post("/shutdown", status_code=202)
+def shutdown(request: Request, tasks: BackgroundTasks) -> dict[str, bool]:
+    """End the engine once this answer is out."""
+    if request.app.state.end is not None:
+        tasks.add_task(request.app.state.end)
+    return {"ending": request.app.state.end is not None}
+
+
+@router.get("/state")
+def state(api: Engine) -> EngineState:
+    return api.state()
+
+
+@router.get("/doctor")
+def doctor(api: Engine, full: bool = False) -> list[Check]:
+    return api.doctor(full=full)
+
+
+@router.get("/backends")
+def backends(api: Engine) -> list[BackendRow]:
+    return api.backends()
+
+
+@router.get("/models")
+def models(api: Engine) -> list[ModelRow]:
+    return api.models()
+
+
+@router.post("/runs")
+def ask(api: Engine, body: Question) -> dict[str, str]:
+    return {"run": api.ask(body.question, conversation=body.conversation, regenerate=body.regenerate)}
+
+
+@router.get("/runs")
+def runs(api: Engine, limit: int = 100, kind: str | None = None, text: str | None = None) -> list[RunRow]:
+    return api.runs(limit=limit, kind=kind, text=text)
+
+
+@router.get("/runs/{run}")
+def record(api: Engine, run: str) -> Record:
+    return api.record(run)
+
+
+@router.get("/runs/{run}/updates")
+def updates(api: Engine, run: str, after: int = -1) -> list[Update]:
+    return api.updates(run, after=after)
+
+
+@router.get("/runs/{run}/watch")
+async def watch(api: Engine, run: str, after: int = -1) -> StreamingResponse:
+    """Updates as lines of JSON. A run that the board no longer holds is told from the record, in one go."""
+    if api.board.knows(run):
+        lines = _follow(api, run, after)
+    else:
+        lines = _told(await asyncio.to_thread(api.updates, run, after=after))
+    return StreamingResponse(lines, media_type="application/x-ndjson")
+
+
+async def _told(recorded: list[Update]) -> AsyncIterator[bytes]:
+    for update in recorded:
+        yield _line(update)
+
+
+async def _follow(api: ServedEngine, run: str, after: int) -> AsyncIterator[bytes]:
+    loop, news = asyncio.get_running_loop(), asyncio.Event()
+
+    def ring() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the engine ends, nobody watches any more
+            loop.call_soon_threadsafe(news.set)
+
+    unlisten = api.board.listen(run, ring)
+    try:
+        while True:
+            news.clear()
+            for update in api.board.updates(run, after=after):
+                yield _line(update)
+                after = update.n
+                if is_final(update):
+                    return
+            try:
+                await asyncio.wait_for(news.wait(), HEARTBEAT_S)
+            except TimeoutError:
+                yield b"\n"
+    finally:
+        unlisten()
+
+
+def _line(update: Update) -> bytes:
+    return update_adapter.dump_json(update) + b"\n"
+
+
+@router.post("/runs/{run}/stop", status_code=204)
+def stop(api: Engine, run: str) -> None:
+    api.stop(run)
+
+
+@router.get("/runs/{run}/citations/{n}")
+def citation(api: Engine, run: str, n: int) -> Citation:
+    return api.citation(run, n)
+
+
+@router.get("/conversations")
+def conversations(api: Engine) -> list[ConversationRow]:
+    return api.conversations()
+
+
+@router.post("/conversations")
+def new_conversation(api: Engine) -> dict[str, str]:
+    return {"conversation": api.new_conversation()}
+
+
+@router.get("/conversations/{conversation}")
+def conversation(api: Engine, conversation: str) -> list[Message]:
+    return api.conversation(conversation)
+
+
+@router.patch("/conversations/{conversation}", status_code=204)
+def rename_conversation(api: Engine, conversation: str, body: Title) -> None:
+    api.rename_conversation(conversation, body.title)
+
+
+@router.delete("/conversations/{conversation}", status_code=204)
+def delete_conversation(api: Engine, conversation: str) -> None:
+    api.delete_conversation(conversation)
+
+
+@router.get("/jobs")
+def jobs(api: Engine) -> list[IngestJob]:
+    return api.jobs()
+
+
+@router.post("/jobs")
+def ingest(api: Engine, body: Paths) -> IngestJob:
+    return api.ingest(body.paths)
+
+
+@router.get("/jobs/{job}")
+def job(api: Engine, job: str) -> IngestJob:
+    return api.job(job)
+
+
+@router.post("/jobs/{job}/stop", status_code=204)
+def stop_job(api: Engine, job: str) -> None:
+    api.stop_job(job)
+
+
+@router.post("/uploads")
+async def upload(api: Engine, request: Request) -> IngestJob:
+    """Files as multipart `files`; a field `names` (JSON list) gives names that a header cannot carry exactly."""
+    staging = api.staging()
+    length = int(request.headers.get("content-length") or 0)
+    if shutil.disk_usage(staging).free < 2 * length + SPARE_DISK_BYTES:
+        raise StorageError("The disk is too full for these files.", hint="Free some space and try again.")
+    try:
+        async with request.form(max_files=10_000, max_part_size=4 << 20) as form:
+            parts = [part for part in form.getlist("files") if isinstance(part, UploadFile)]
+            names = json.loads(str(form.get("names", "null"))) or [part.filename or "unnamed" for part in parts]
+            if not parts or len(names) != len(parts):
+                raise UsageError("No file was sent.", hint="Choose at least one file.")
+            files = [
+                (str(name), await asyncio.to_thread(_stage, part, staging))
+                for name, part in zip(names, parts, strict=True)
+            ]
+    except (MultiPartException, ValueError) as exc:
+        raise UsageError("The upload cannot be read.", hint="Send the files as multipart form data.") from exc
+    return await asyncio.to_thread(api.upload_files, files)
+
+
+def _stage(part: UploadFile, staging: Path) -> Path:
+    target = staging / secrets.token_hex(8)
+    try:
+        with target.open("xb") as out:
+            shutil.copyfileobj(part.file, out, COPY_BYTES)
+    except OSError as exc:
+        target.unlink(missing_ok=True)
+        raise StorageError("The upload could not be stored.", hint="Free some space and try again.") from exc
+    return target
+
+
+@router.get("/documents")
+def documents(api: Engine) -> list[DocumentRow]:
+    return api.documents()
+
+
+@router.delete("/documents/{document_id}", status_code=204)
+def delete_document(api: Engine, document_id: int) -> None:
+    api.delete_document(document_id)
+
+
+@router.get("/documents/{document_id}/pages/{page}")
+def page(api: Engine, document_id: int, page: int, start: int | None = None, end: int | None = None) -> PageView:
+    return api.page(document_id, page, start=start, end=end)
+
+
+@router.get("/documents/{document_id}/pages/{page}/image")
+def page_image(
+    api: Engine, document_id: int, page: int, start: int | None = None, end: int | None = None, width_px: int = 1000
+) -> Response:
+    if not 50 <= width_px <= 4000:
+        raise UsageError("The width must lie between 50 and 4000 pixels.")
+    return Response(api.page_image(document_id, page, start=start, end=end, width_px=width_px), media_type="image/png")
+
+
+@router.post("/search")
+def search(api: Engine, body: Query) -> list[SearchHit]:
+    return api.search(body.query, top_k=body.top_k)
+
+
+@router.get("/events")
+def events(api: Engine, after: int = 0, limit: int = 1000) -> list[EventRow]:
+    return api.events(after=after, limit=limit)
+
+
+@router.get("/verify")
+def verify(api: Engine) -> Verification:
+    return api.verify()

@@ -44,7 +44,7 @@ from ui.api import (
     SearchHit,
     Verification,
 )
-from ui.engine.board import RunBoard
+from ui.engine.board import Emit, RunBoard
 from ui.settings import Settings
 
 __all__ = ["LIBRARY", "FakeEngine", "serve_fake"]
@@ -169,7 +169,12 @@ class FakeEngine:
                 run=run, kind="ask", at=_now(), title=question[:80], model=model, events=0, state="running"
             )
             self._record(run, "request", {"characters": len(question)}, {"question": question})
-        self.board.start(run, lambda stop: self._answer(run, conversation, question, stop))
+
+        def work(stop: threading.Event, emit: Emit) -> None:
+            for update in self._answer(run, conversation, question, stop):
+                emit(update)
+
+        self.board.start(run, work)
         return run
 
     def watch(self, run: str, *, after: int = -1) -> Iterator[Update]:

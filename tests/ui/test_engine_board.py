@@ -4,34 +4,37 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from agent.updates import Answer, Done, Failed, Step, Stopped, Token, Update
 from provenance.errors import GenerationError, NotFoundError
 from tests.fake_engine import FakeEngine
-from ui.engine.board import RunBoard
+from ui.engine.board import Emit, RunBoard, Work
 
 
 def _answer(run: str, text: str) -> Answer:
     return Answer(run=run, conversation="c", question="q", text=text, refused=False)
 
 
-def _words(run: str, stop: threading.Event, *, count: int = 5, gate: threading.Event | None = None) -> Iterator[Update]:
-    if gate is not None:
-        while not gate.wait(0.01):
+def _words(run: str, *, gate: threading.Event | None = None) -> Work:
+    """A run that writes five tokens, once the gate is open."""
+
+    def work(stop: threading.Event, emit: Emit) -> None:
+        while gate is not None and not gate.wait(0.01):
             if stop.is_set():
-                yield Stopped(answer=_answer(run, ""))
+                emit(Stopped(answer=_answer(run, "")))
                 return
-    for i in range(count):
-        yield Token(text=str(i))
-    yield Done(answer=_answer(run, "01234"))
+        for i in range(5):
+            emit(Token(text=str(i)))
+        emit(Done(answer=_answer(run, "01234")))
+
+    return work
 
 
 def test_everyone_who_watches_sees_every_update_in_order() -> None:
     board, gate = RunBoard(), threading.Event()
-    board.start("r", lambda stop: _words("r", stop, gate=gate))
+    board.start("r", _words("r", gate=gate))
     seen: list[list[Update]] = [[], []]
     threads = [threading.Thread(target=lambda out=out: out.extend(board.watch("r"))) for out in seen]
     for thread in threads:
@@ -46,7 +49,7 @@ def test_everyone_who_watches_sees_every_update_in_order() -> None:
 
 def test_a_watcher_that_comes_back_gets_only_what_it_missed() -> None:
     board = RunBoard()
-    board.start("r", lambda stop: _words("r", stop))
+    board.start("r", _words("r"))
     list(board.watch("r"))
     assert [update.n for update in board.watch("r", after=3)] == [4, 5]
     assert list(board.watch("r", after=5)) == []
@@ -55,8 +58,8 @@ def test_a_watcher_that_comes_back_gets_only_what_it_missed() -> None:
 
 def test_the_second_question_waits_its_turn_and_says_so() -> None:
     board, gate = RunBoard(), threading.Event()
-    board.start("one", lambda stop: _words("one", stop, gate=gate))
-    board.start("two", lambda stop: _words("two", stop))
+    board.start("one", _words("one", gate=gate))
+    board.start("two", _words("two"))
     watcher = board.watch("two")
     first = next(watcher)
     assert isinstance(first, Step) and first.name == "waiting"
@@ -68,8 +71,8 @@ def test_the_second_question_waits_its_turn_and_says_so() -> None:
 
 def test_a_waiting_question_can_be_stopped_before_its_turn() -> None:
     board, gate = RunBoard(), threading.Event()
-    board.start("one", lambda stop: _words("one", stop, gate=gate))
-    board.start("two", lambda stop: _words("two", stop, gate=threading.Event()))
+    board.start("one", _words("one", gate=gate))
+    board.start("two", _words("two", gate=threading.Event()))
     began = time.monotonic()
     board.stop("two")
     assert isinstance(list(board.watch("two"))[-1], Stopped)
@@ -80,8 +83,8 @@ def test_a_waiting_question_can_be_stopped_before_its_turn() -> None:
 
 
 def test_an_error_becomes_a_sentence_with_its_hint() -> None:
-    def work(_stop: threading.Event) -> Iterator[Update]:
-        yield Token(text="half")
+    def work(_stop: threading.Event, emit: Emit) -> None:
+        emit(Token(text="half"))
         raise GenerationError("The model died.", hint="Ask again.")
 
     board = RunBoard()
@@ -91,13 +94,13 @@ def test_an_error_becomes_a_sentence_with_its_hint() -> None:
 
 
 def test_a_bug_and_a_missing_end_are_told_too(caplog: pytest.LogCaptureFixture) -> None:
-    def bug(_stop: threading.Event) -> Iterator[Update]:
-        yield Token(text="half")
+    def bug(_stop: threading.Event, emit: Emit) -> None:
+        emit(Token(text="half"))
         raise ValueError("private text")
 
     board = RunBoard()
     board.start("bug", bug)
-    board.start("short", lambda _stop: iter([Token(text="x")]))
+    board.start("short", lambda _stop, emit: emit(Token(text="x")))
     last = list(board.watch("bug"))[-1]
     assert isinstance(last, Failed) and "private" not in last.message
     assert isinstance(list(board.watch("short"))[-1], Failed)
@@ -117,3 +120,15 @@ def test_the_fake_engine_answers_refuses_and_fails() -> None:
     assert isinstance(list(fake.watch(fake.ask("please fail")))[-1], Failed)
     assert fake.verify().ok
     fake.close()
+
+
+def test_what_goes_wrong_after_the_end_is_not_told_again() -> None:
+    def work(_stop: threading.Event, emit: Emit) -> None:
+        emit(Failed(message="first"))
+        raise GenerationError("second")
+
+    board = RunBoard()
+    board.start("r", work)
+    assert [update.n for update in board.watch("r")] == [0]
+    board.close()
+    assert len(board.updates("r")) == 1

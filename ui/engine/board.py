@@ -4,8 +4,8 @@ A run belongs to the engine, not to the connection that asked for it: closing a 
 computes at a time (two decodes on two cores are slower than one after the other); the others wait their turn in the
 order they came, and see that they wait. A run that is stopped while it waits ends at once.
 
-The board knows nothing of models or ledgers: what a run does is a function from a stop event to its updates. That
-function records durably before it yields; the board only shows.
+The board knows nothing of models or ledgers: what a run does is a function that takes a stop event and emits updates.
+That function records durably before it emits; the board only shows.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from typing import Protocol
 from agent.updates import Done, Failed, Step, Stopped, Update
 from provenance.errors import AppError, NotFoundError, UsageError
 
-__all__ = ["Journal", "RunBoard", "Work", "is_final"]
+__all__ = ["Emit", "Journal", "RunBoard", "Work", "is_final"]
 
-Work = Callable[[threading.Event], Iterator[Update]]
+Emit = Callable[[Update], None]
+Work = Callable[[threading.Event, Emit], object]  # ends with Done, Stopped or Failed; records before it emits
 KEPT_RUNS = 200  # finished runs whose updates stay in memory; older ones are read from the ledger
 MOST_WAITING = 64
 
@@ -162,12 +163,8 @@ class RunBoard:
     def _drive(self, run: str, entry: _Run, work: Work) -> None:
         try:
             self._wait_for_turn(run, entry)
-            for update in work(entry.stop):
-                self._post(run, entry, update)
-                if is_final(update):
-                    break
-            else:
-                self._post(run, entry, Failed(message="The answer ended without a result.", hint="Ask again."))
+            work(entry.stop, lambda update: self._post(run, entry, update))
+            self._post(run, entry, Failed(message="The answer ended without a result.", hint="Ask again."))
         except AppError as exc:
             self._post(run, entry, Failed(message=str(exc), hint=exc.hint))
         except Exception:  # noqa: BLE001 - the border of a thread: whatever went wrong, whoever watches must be told
@@ -194,6 +191,8 @@ class RunBoard:
 
     def _post(self, run: str, entry: _Run, update: Update) -> None:
         with self._changed:
+            if entry.final:
+                return  # nothing comes after the end: what raises after it told its watchers already
             update = update.model_copy(update={"n": len(entry.updates)})
             if self._journal is not None:
                 if is_final(update):

@@ -1,0 +1,258 @@
+"""The assistant: one question in, updates out, one recorded answer.
+
+Build it once per chat model. `run` may be called from any thread; the caller decides how many runs compute at a time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import HumanMessage
+
+from agent.context import Prompted, RunContext, RunStopped
+from agent.evidence import Evidence, EvidenceBoard, estimate_tokens
+from agent.graph import build_agent
+from agent.grounding import check_answer
+from agent.guardrails.rings import Guards
+from agent.middleware.cite import cite, nearest
+from agent.middleware.record import LedgerWriter
+from agent.prompts import load_prompt
+from agent.tools.ledger import RunLine
+from agent.tools.search import Searcher
+from agent.updates import Answer, Done, Failed, Stopped, Update
+from backends.base import ModelIdentity
+from provenance.errors import AppError, UsageError
+
+__all__ = ["AgentSettings", "Assistant", "Turn", "TurnStore"]
+
+MAX_QUESTION_CHARACTERS = 8_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentSettings:
+    """What the assistant may spend."""
+
+    context_tokens: int = 4096
+    max_answer_tokens: int = 400
+    evidence_tokens: int = 600
+    top_k: int = 6
+    temperature: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """An earlier question of a conversation, as the model read it and with what it was given."""
+
+    run: str
+    question: str
+    answer: str
+    exchange: tuple[Prompted, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+
+
+class TurnStore(Protocol):
+    """Conversation memory: earlier turns in, finished turns out."""
+
+    def turns(self, conversation: str, *, before_run: str | None = None) -> list[Turn]: ...
+
+    def finish(self, conversation: str, turn: Turn, answer: Answer, state: str) -> None: ...
+
+
+class Assistant:
+    """Answers questions about a person's documents with a small local model."""
+
+    def __init__(
+        self,
+        *,
+        model: BaseChatModel,
+        identity: Callable[[], ModelIdentity],
+        library: Searcher,
+        runs: Callable[[], Sequence[RunLine]],
+        ledger: LedgerWriter,
+        turns: TurnStore,
+        guards: Guards,
+        settings: AgentSettings,
+    ) -> None:
+        self._identity = identity
+        self._ledger = ledger
+        self._turns = turns
+        self._settings = settings
+        self._graph = build_agent(
+            model=model,
+            identity=identity,
+            library=library,
+            runs=runs,
+            ledger=ledger,
+            guards=guards,
+            top_k=settings.top_k,
+            evidence_tokens=settings.evidence_tokens,
+            max_answer_tokens=settings.max_answer_tokens,
+        )
+
+    def run(
+        self,
+        question: str,
+        *,
+        run: str,
+        conversation: str,
+        stop: threading.Event,
+        emit: Callable[[Update], None],
+        regenerate: str | None = None,
+    ) -> Answer:
+        """Answer one question. Every step is in the ledger before it is emitted; so is a stop and a failure.
+
+        Args:
+            question: What the person asks.
+            run: The id that everything is recorded under.
+            conversation: Whose earlier turns are the context.
+            stop: Set by the stop button.
+            emit: Takes each update; the last is Done, Stopped or Failed.
+            regenerate: The run whose answer is replaced: its turn is left out, and the sampler gets another seed.
+        Raises:
+            AppError: After the failure was recorded and emitted.
+        """
+        check_question(question)
+        turns = self._turns.turns(conversation, before_run=regenerate)
+        context = self._context(question, run, conversation, stop, emit, turns, again=regenerate is not None)
+        try:
+            result = self._graph.invoke(
+                {"messages": [HumanMessage(context.question)]}, context=context, config={"recursion_limit": 12}
+            )
+        except RunStopped:
+            return self._stopped(context)
+        except AppError as exc:
+            self._failed(context, str(exc), exc.hint)
+            raise
+        except Exception as exc:
+            # The border of the run: whatever went wrong must end the stream and stand in the record.
+            self._failed(context, f"The answer failed: {type(exc).__name__}.", "Look at the engine's log.")
+            raise
+        return self._done(context, str(result["messages"][-1].text))
+
+    def _context(
+        self,
+        question: str,
+        run: str,
+        conversation: str,
+        stop: threading.Event,
+        emit: Callable[[Update], None],
+        turns: Sequence[Turn],
+        *,
+        again: bool,
+    ) -> RunContext:
+        kept = self._fitting(turns, question)
+        board = EvidenceBoard(items=[item for turn in kept if turn.exchange for item in turn.evidence])
+        board.reserve(max((item.n for turn in turns for item in turn.evidence), default=0))
+        return RunContext(
+            run=run,
+            conversation=conversation,
+            question=question.strip(),
+            stop=stop,
+            emit=emit,
+            board=board,
+            seen=frozenset(item.n for item in board.items),
+            history=[message for turn in kept for message in turn.exchange],
+            temperature=max(self._settings.temperature, 0.7) if again else self._settings.temperature,
+            seed=self._settings.seed + (1 + len(run) + sum(run.encode()) if again else 0),
+        )
+
+    def _fitting(self, turns: Sequence[Turn], question: str) -> list[Turn]:
+        """The latest turns that leave room for this one.
+
+        When the window is full, half of it is let go at once: dropping one turn each time would move the prompt's
+        beginning with every question, and nothing could be reused.
+        """
+        settings = self._settings
+        fixed = estimate_tokens(load_prompt("system").text) + estimate_tokens(question) * 2 + 200
+        room = settings.context_tokens - fixed - settings.max_answer_tokens - settings.evidence_tokens
+        costs = [sum(estimate_tokens(message.content) + 8 for message in turn.exchange) for turn in turns]
+        first = 0
+        while sum(costs[first:]) > room:
+            target = room // 2
+            while first < len(turns) and sum(costs[first:]) > target:
+                first += 1
+        return list(turns[first:])
+
+    def _answer(self, context: RunContext, text: str) -> Answer:
+        evidence = context.board.items
+        citations = [] if context.refused else cite(text, evidence)
+        return Answer(
+            run=context.run,
+            conversation=context.conversation,
+            question=context.question,
+            text=text,
+            refused=context.refused,
+            reason=context.reason,
+            citations=citations,
+            nearest=nearest(context.used, context.question) if context.refused else [],
+            timings=context.timings(),
+            model=self._identity().model,
+        )
+
+    def _done(self, context: RunContext, text: str) -> Answer:
+        answer = self._answer(context, text)
+        self._record_answer(context, answer, "answer")
+        self._remember(context, answer, "done")
+        context.emit(Done(answer=answer))
+        return answer
+
+    def _stopped(self, context: RunContext) -> Answer:
+        # What was shown had its marks set by the gate; what was cut off in mid-sentence has none.
+        answer = self._answer(context, check_answer(context.written, context.board.items, context.question).text)
+        self._record_answer(context, answer, "stopped")
+        self._remember(context, answer, "stopped")
+        context.emit(Stopped(answer=answer))
+        return answer
+
+    def _failed(self, context: RunContext, message: str, hint: str) -> None:
+        self._ledger.append(kind="error", run=context.run, body={"error": message})
+        answer = self._answer(context, context.written)
+        self._remember(context, answer, "failed")
+        context.emit(Failed(message=message, hint=hint))
+
+    def _record_answer(self, context: RunContext, answer: Answer, kind: str) -> None:
+        body: dict[str, Any] = {
+            "refused": answer.refused,
+            "tool": context.tool,
+            "citations": [
+                {"n": c.n, "passage": c.passage_id, "document": c.document_digest, "page": c.page, "start": c.start, "end": c.end}
+                for c in answer.citations
+            ],
+            "timings": answer.timings.model_dump(),
+            "model": answer.model,
+        }
+        self._ledger.append(
+            kind=kind, run=context.run, body=body, contents={"answer": answer.text, "reason": answer.reason}
+        )
+
+    def _remember(self, context: RunContext, answer: Answer, state: str) -> None:
+        finished = bool(context.exchange) and context.exchange[-1].role == "assistant" and state == "done"
+        turn = Turn(
+            run=context.run,
+            question=context.question,
+            answer=answer.text,
+            # A turn that was cut off is shown to the person but not to the model: half an exchange would mislead it.
+            exchange=tuple(context.exchange) if finished and len(context.exchange) % 2 == 0 else (),
+            evidence=tuple(item for item in context.board.items if item.n not in context.seen),
+        )
+        self._turns.finish(context.conversation, turn, answer, state)
+
+
+def check_question(question: str) -> None:
+    """Refuse what cannot be a question before anything is started.
+
+    Raises:
+        UsageError: If it is empty or too long.
+    """
+    if not question.strip():
+        raise UsageError("The question is empty.", hint="Type what you want to know.")
+    if len(question) > MAX_QUESTION_CHARACTERS:
+        raise UsageError(
+            f"The question has {len(question):,} characters; at most {MAX_QUESTION_CHARACTERS:,} fit.",
+            hint="Add the long text as a document, then ask about it.",
+        )

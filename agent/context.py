@@ -1,0 +1,107 @@
+"""What one run carries through the graph: its identity, its stop button, its evidence and its clock."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from agent.evidence import Evidence, EvidenceBoard
+from agent.updates import GuardNotice, Step, Timings, Update
+from retrieval.passage import Hit
+
+__all__ = ["Prompted", "RunContext", "RunStopped"]
+
+
+class RunStopped(Exception):  # noqa: N818 - it is no error: a person pressed stop
+    """Raised inside the graph when the stop event is set."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prompted:
+    """One message exactly as the model read or wrote it: what a later turn must repeat byte for byte."""
+
+    role: Literal["user", "assistant"]
+    content: str
+
+    def to_dict(self) -> dict[str, str]:
+        """For storage."""
+        return {"role": self.role, "content": self.content}
+
+
+@dataclass(slots=True)
+class RunContext:
+    """The runtime context of the graph. One per run; used from one thread."""
+
+    run: str
+    conversation: str
+    question: str
+    stop: threading.Event
+    emit: Callable[[Update], None]
+    board: EvidenceBoard
+    history: list[Prompted]
+    temperature: float
+    seed: int
+    seen: frozenset[int] = frozenset()  # numbers that earlier turns already brought
+    exchange: list[Prompted] = field(default_factory=list)
+    used: list[Evidence] = field(default_factory=list)  # given to the model in this turn, or again relevant
+    hits: list[Hit] = field(default_factory=list)
+    tool: str = ""
+    written: str = ""  # what a person has seen of the answer so far
+    refused: bool = False
+    reason: str = ""
+    began: float = field(default_factory=time.perf_counter)
+    first_token_s: float | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    writing_s: float = 0.0
+    written_tokens: int = 0
+
+    def check_stop(self) -> None:
+        """Raise if a person pressed stop."""
+        if self.stop.is_set():
+            raise RunStopped
+
+    @contextmanager
+    def step(self, name: str, detail: str = "", *, clock: str = "") -> Iterator[dict[str, str]]:
+        """Show a step while the block runs; the block may set `shown["detail"]`."""
+        self.check_stop()
+        shown = {"detail": detail}
+        began = time.perf_counter()
+        number = sum(1 for key in self.seconds if key.startswith("step:"))
+        step_id = f"{number}-{name}"
+        self.seconds[f"step:{step_id}"] = 0.0
+        self.emit(Step(id=step_id, name=name, status="started", detail=detail))
+        status: Literal["done", "failed"] = "failed"
+        try:
+            yield shown
+            status = "done"
+        finally:
+            took = time.perf_counter() - began
+            if clock:
+                self.seconds[clock] = self.seconds.get(clock, 0.0) + took
+            self.emit(Step(id=step_id, name=name, status=status, detail=shown["detail"], seconds=round(took, 3)))
+
+    def notice(self, ring: str, guard: str, action: Any, detail: str) -> None:
+        """Tell the person that a guard acted."""
+        self.emit(GuardNotice(ring=ring, id=guard, action=action, detail=detail))
+
+    def timings(self) -> Timings:
+        """The clock so far."""
+        rate = self.written_tokens / self.writing_s if self.writing_s > 0 and self.written_tokens > 1 else None
+        return Timings(
+            total_s=round(time.perf_counter() - self.began, 4),
+            first_token_s=None if self.first_token_s is None else round(self.first_token_s, 4),
+            plan_s=round(self.seconds.get("plan", 0.0), 4),
+            search_s=round(self.seconds.get("search", 0.0), 4),
+            model_s=round(self.seconds.get("model", 0.0), 4),
+            prompt_tokens=self.prompt_tokens,
+            cached_tokens=self.cached_tokens,
+            output_tokens=self.output_tokens,
+            tokens_per_s=None if rate is None else round(rate, 2),
+        )

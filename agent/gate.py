@@ -1,0 +1,59 @@
+"""The gate between the model and the person's eyes.
+
+What streams out has passed the output guard, and every source mark in it was set by code (`grounding.check_answer`):
+a mark appears when its sentence is complete, and a number that was not given cannot appear at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from agent.evidence import Evidence
+from agent.grounding import check_answer
+
+__all__ = ["StreamGate"]
+
+_OPEN_MARK = re.compile(r"\s*\[[\d ,;]*$")
+
+
+class StreamGate:
+    """Releases text word by word, after a check of everything written so far.
+
+    Args:
+        evidence: What the model was given.
+        question: What was asked.
+        clean: The output guard: text in, text that may be shown out (redacted where needed).
+    """
+
+    def __init__(self, evidence: Sequence[Evidence], question: str, clean: Callable[[str], str]) -> None:
+        self._evidence = evidence
+        self._question = question
+        self._clean = clean
+        self._raw = ""
+        self._shown = ""
+        self._held = False  # a redaction changed what was already shown: say no more until the final answer
+
+    def push(self, text: str) -> str:
+        """Take the model's next piece; give back what may be shown now."""
+        self._raw = (self._raw + text).lstrip()
+        raw = _OPEN_MARK.sub("", self._raw)
+        cut = max(raw.rfind(" "), raw.rfind("\n"))
+        return self._release(raw[:cut], complete=False) if cut > 0 else ""
+
+    def finish(self) -> str:
+        """Everything that is left."""
+        return self._release(self._raw, complete=True)
+
+    def _release(self, raw: str, *, complete: bool) -> str:
+        checked = check_answer(raw, self._evidence, self._question, complete=complete)
+        # No trailing space: the next piece may put a mark before it.
+        safe = self._clean(checked.text).strip()
+        if self._shown.startswith(safe):
+            return ""  # nothing new yet
+        if self._held or not safe.startswith(self._shown):
+            self._held = True
+            return ""
+        fresh = safe[len(self._shown) :]
+        self._shown = safe
+        return fresh

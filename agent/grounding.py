@@ -1,0 +1,205 @@
+"""Citations checked by code: does a passage that was given say what the sentence says?
+
+It covers: invented numbers of sources (removed), sentences whose figures or names are in no passage (unsupported),
+missing or misplaced marks (set to the passage that supports the sentence best). It does not understand meaning: a
+sentence that reuses a passage's words to say the opposite passes.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from agent.evidence import Evidence
+
+__all__ = ["Checked", "CheckedSentence", "best_span", "check_answer", "content_words", "sentences", "strip_marks", "support"]
+
+SUPPORT_THRESHOLD = 0.5  # share of a sentence's content words that its passage must hold
+_MARK = re.compile(r"\s*\[\s*(\d{1,4}(?:\s*[,;]\s*\d{1,4})*)\s*\]")
+_WORD = re.compile(r"[^\W_]+(?:[.,'’\-][^\W_]+)*", re.UNICODE)
+_SENTENCE_END = re.compile(r"(?<=[.!?…。！？])[\"'”’)\]]*(?:\s*\[[\d ,;]+\])*\s+(?=[\"'“‘(\[]?[^\W\d_a-z]|[\"'“]?\d)|\n+")
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|No|Nr|vs|etc|e\.g|i\.e|approx|Inc|Ltd|Co|Jr|Sr|Fig|al|p|pp|ca|cf|vol|art)|\b[A-Z])\.$"
+)
+_STOP = frozenset(
+    """a an and are as at be been being but by can could did do does for from had has have he her hers him his how i if in
+    into is it its itself me more most my no nor not of on or our ours own s same she should so some such t than that the their
+    theirs them then there these they this those to too under until up very was we were what when where which while who whom
+    why will with would you your yours about after all also am any because before between both down during each few just
+    now off once only other out over said says states stated according passage passages document documents mentioned given
+    answer question following based provided yes""".split()
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckedSentence:
+    """One sentence of an answer and where it is from."""
+
+    text: str  # without marks
+    numbers: tuple[int, ...]  # sources that support it; empty when unsupported
+    support: float  # 0..1, of the best source
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checked:
+    """An answer after the check."""
+
+    text: str  # marks set by code: every [n] was given to the model and supports its sentence
+    sentences: tuple[CheckedSentence, ...]
+
+    @property
+    def supported(self) -> bool:
+        """Whether any sentence is borne out by a passage."""
+        return any(sentence.numbers for sentence in self.sentences)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Every source that is cited, in the order of appearance."""
+        return tuple(dict.fromkeys(n for sentence in self.sentences for n in sentence.numbers))
+
+
+def strip_marks(text: str) -> str:
+    """The text without its [n] marks."""
+    return _MARK.sub("", text)
+
+
+def _spans(text: str) -> Iterator[tuple[int, int]]:
+    start = 0
+    for match in _SENTENCE_END.finditer(text):
+        piece = text[start : match.end()]
+        if _ABBREVIATION.search(strip_marks(piece).rstrip()) and "\n" not in match.group():
+            continue
+        yield start, match.end()
+        start = match.end()
+    if start < len(text):
+        yield start, len(text)
+
+
+def sentences(text: str) -> list[str]:
+    """Split into sentences; marks stay with the sentence they follow.
+
+    Example:
+        >>> sentences("Dr. May left [1]. She took 3.5 boxes.[2] Why?")
+        ['Dr. May left [1].', 'She took 3.5 boxes.[2]', 'Why?']
+    """
+    return [text[start:end].strip() for start, end in _spans(text) if text[start:end].strip()]
+
+
+def _fold(word: str) -> str:
+    word = unicodedata.normalize("NFKC", word).casefold().strip(".,'’-")
+    word = re.sub(r"['’]s$", "", word)
+    if any(character.isdigit() for character in word):
+        return re.sub(r"(?<=\d)[,\u202f\u00a0'’](?=\d{3}\b)", "", word)
+    for suffix in ("ingly", "edly", "ing", "ies", "ed", "es", "ly", "s"):
+        if word.endswith(suffix) and len(word) - len(suffix) >= 3:
+            word = word[: -len(suffix)] + ("y" if suffix == "ies" else "")
+            break
+    return word.removesuffix("e") if len(word) > 4 else word
+
+
+def content_words(text: str) -> list[str]:
+    """Folded words that carry meaning: no stop words, thousands separators out, plural and tense endings off.
+
+    Example:
+        >>> content_words("The keepers delivered 10,000 lamps")
+        ['keeper', 'deliver', '10000', 'lamp']
+    """
+    return [_fold(word) for word in _WORD.findall(text) if word.casefold() not in _STOP]
+
+
+@lru_cache(maxsize=512)
+def _word_set(text: str) -> frozenset[str]:
+    return frozenset(content_words(text))  # asked again for every word that streams
+
+
+def _has_digit(word: str) -> bool:
+    return any(character.isdigit() for character in word)
+
+
+def support(sentence: str, passage: str, question: str = "") -> float:
+    """How far a passage bears a sentence out, 0..1.
+
+    Words that the question already holds count half: repeating the question proves little. A figure that is neither in
+    the passage nor in the question makes it 0.
+    """
+    words = content_words(sentence)
+    if not words:
+        return 0.0
+    there = _word_set(passage)
+    asked = _word_set(question)
+    got = total = 0.0
+    for word in words:
+        weight = 0.5 if word in asked else 1.0
+        total += weight
+        if word in there:
+            got += weight
+        elif _has_digit(word) and word not in asked and not _number_inside(word, passage):
+            return 0.0
+    return got / total
+
+
+def _number_inside(word: str, passage: str) -> bool:
+    bare = re.sub(r"[^\d]", "", word)
+    return bool(bare) and re.search(rf"(?<!\d){bare}(?!\d)", re.sub(r"(?<=\d)[,\u202f\u00a0'’ ](?=\d{{3}}\b)", "", passage)) is not None
+
+
+def best_span(sentence: str, passage: str) -> tuple[int, int]:
+    """The piece of a passage that a sentence leans on most: offsets `start, end` into the passage's text."""
+    wanted = set(content_words(sentence))
+    best, span, cursor = -1.0, (0, len(passage)), 0
+    for piece in sentences(passage):
+        start = passage.find(piece, cursor)
+        if start < 0:
+            continue
+        cursor = start + len(piece)
+        words = content_words(piece)
+        shared = len(wanted & set(words))
+        score = shared - 0.01 * len(words)
+        if score > best:
+            best, span = score, (start, cursor)
+    return span
+
+
+def check_answer(text: str, evidence: Sequence[Evidence], question: str = "", *, complete: bool = True) -> Checked:
+    """Set every mark by code; see the module's docstring for what that covers.
+
+    Args:
+        text: What the model wrote, with or without marks of its own.
+        evidence: What it was given.
+        question: What was asked.
+        complete: False while the text is still being written: the last sentence then gets no mark yet.
+    """
+    given = {item.n: item for item in evidence}
+    checked: list[CheckedSentence] = []
+    out: list[str] = []
+    spans = list(_spans(text))
+    for number, (start, end) in enumerate(spans):
+        raw = text[start:end]
+        bare = strip_marks(raw).rstrip()
+        gap = raw[len(raw.rstrip()) :]
+        if not bare.strip() or (not complete and number == len(spans) - 1):
+            out.append(strip_marks(raw))
+            continue
+        claimed = [n for n in _claimed(raw) if n in given]
+        sentence = _check_sentence(bare.strip(), claimed, given.values(), question)
+        checked.append(sentence)
+        out.append(bare + "".join(f" [{n}]" for n in sentence.numbers) + gap)
+    return Checked(text="".join(out).strip() if complete else "".join(out), sentences=tuple(checked))
+
+
+def _claimed(raw: str) -> list[int]:
+    return [int(n) for group in _MARK.findall(raw) for n in re.findall(r"\d+", group)]
+
+
+def _check_sentence(bare: str, claimed: list[int], evidence: Iterable[Evidence], question: str) -> CheckedSentence:
+    scores = {item.n: support(bare, f"{item.passage.heading}\n{item.passage.text}", question) for item in evidence}
+    if not scores:
+        return CheckedSentence(text=bare, numbers=(), support=0.0)
+    best = max(scores, key=lambda n: (scores[n], n in claimed))
+    # The model's own choice stands unless another passage bears the sentence out clearly better.
+    kept = [n for n in dict.fromkeys(claimed) if scores[n] >= SUPPORT_THRESHOLD and scores[n] >= scores[best] - 0.15]
+    numbers = tuple(kept) or ((best,) if scores[best] >= SUPPORT_THRESHOLD else ())
+    return CheckedSentence(text=bare, numbers=numbers, support=scores[best])

@@ -1,0 +1,115 @@
+"""Citations: set by code after the model is done. An answer that no passage bears out becomes a refusal."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from langchain.agents.middleware import AgentMiddleware, AgentState
+from langchain_core.messages import AIMessage
+from langgraph.runtime import Runtime
+
+from agent.context import RunContext
+from agent.evidence import Evidence
+from agent.grounding import Checked, best_span, check_answer, strip_marks
+from agent.middleware.record import LedgerWriter
+from agent.updates import Citation
+
+__all__ = ["NOT_IN_DOCUMENTS", "CiteMiddleware", "cite", "nearest"]
+
+NOT_IN_DOCUMENTS = "Your documents do not say this."
+_REFUSAL = re.compile(
+    r"^\W*(?:sorry,?\s+)?(?:(?:the (?:answer|information|question) (?:is )?|it is |this is )?not (?:stated |mentioned |given |found |specified )?"
+    r"in (?:your|the|these|any of the) (?:documents?|passages?|text)|(?:the|your|these) (?:documents?|passages?|text) (?:do(?:es)? not|don't|doesn't)\b"
+    r"|there is no (?:information|mention)|no (?:information|passage))",
+    re.IGNORECASE,
+)
+NEAREST = 3
+
+
+class CiteMiddleware(AgentMiddleware[Any, RunContext]):
+    """Innermost of the stack: the first to see a finished answer."""
+
+    def __init__(self, ledger: LedgerWriter) -> None:
+        super().__init__()
+        self._ledger = ledger
+        self.tools = []
+
+    def after_agent(self, state: AgentState[Any], runtime: Runtime[RunContext]) -> dict[str, Any] | None:
+        """Check the answer against what was given."""
+        context = runtime.context
+        if context.refused or context.tool != "search_documents":
+            return None
+        raw = str(state["messages"][-1].text)
+        with context.step("check") as shown:
+            checked = check_answer(raw, context.board.items, context.question)
+            refused = bool(_REFUSAL.match(strip_marks(raw))) or not checked.supported
+            self._ledger.append(
+                kind="grounding",
+                run=context.run,
+                body={
+                    "refused": refused,
+                    "sentences": [
+                        {"sources": list(sentence.numbers), "support": round(sentence.support, 4)}
+                        for sentence in checked.sentences
+                    ],
+                },
+            )
+            if refused:
+                context.refused = True
+                context.reason = _why(checked, raw, context)
+                shown["detail"] = "no passage bears the answer out"
+                return {"messages": [AIMessage(content=NOT_IN_DOCUMENTS)]}
+            supported = sum(1 for sentence in checked.sentences if sentence.numbers)
+            shown["detail"] = f"{supported} of {len(checked.sentences)} sentences are borne out by a passage"
+        kept = _without_unsupported(checked)
+        return {"messages": [AIMessage(content=kept)]}
+
+
+def _without_unsupported(checked: Checked) -> str:
+    """Sentences that no passage bears out are left out: what the documents do not say, the answer does not say."""
+    parts = [f"{s.text}{''.join(f' [{n}]' for n in s.numbers)}" for s in checked.sentences if s.numbers]
+    return checked.text if len(parts) == len(checked.sentences) else " ".join(parts)
+
+
+def _why(checked: Checked, raw: str, context: RunContext) -> str:
+    if not context.board.items:
+        return "No passage was found."
+    if _REFUSAL.match(strip_marks(raw)):
+        return "The passages that were found do not hold the answer."
+    return "What the model wrote is borne out by no passage, so it is not shown."
+
+
+def cite(text: str, evidence: list[Evidence]) -> list[Citation]:
+    """The sources of an answer, one a number, quoting the place that its sentences lean on most."""
+    by_number: dict[int, list[str]] = {}
+    given = {item.n: item for item in evidence}
+    for sentence in check_answer(text, evidence).sentences:
+        for n in sentence.numbers:
+            by_number.setdefault(n, []).append(sentence.text)
+    shown = {int(n) for n in re.findall(r"\[(\d+)\]", text)} & set(given)
+    return [_citation(given[n], " ".join(by_number.get(n, [text]))) for n in sorted(shown)]
+
+
+def nearest(evidence: list[Evidence], question: str) -> list[Citation]:
+    """What came closest, offered with a refusal."""
+    ranked = sorted(evidence, key=lambda item: -item.score)[:NEAREST]
+    return [_citation(item, question) for item in ranked]
+
+
+def _citation(item: Evidence, sentence: str) -> Citation:
+    passage = item.passage
+    start, end = best_span(sentence, passage.text)
+    return Citation(
+        n=item.n,
+        document_id=passage.document_id,
+        document=passage.document_name,
+        document_digest=item.document_digest,
+        page=passage.page,
+        page_label=passage.page_label,
+        start=passage.start + start,
+        end=passage.start + end,
+        quote=passage.text[start:end],
+        passage_id=passage.id,
+        score=round(item.score, 6),
+    )

@@ -1,0 +1,137 @@
+"""Every step goes into the ledger before the person sees its result. Private text goes in as contents, never as body."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from langchain.agents.middleware import AgentMiddleware, AgentState
+from langchain.agents.middleware.types import ToolCallRequest
+from langchain_core.messages import ToolMessage
+from langgraph.runtime import Runtime
+from langgraph.types import Command
+
+from agent.context import Prompted, RunContext
+from agent.evidence import Evidence
+from backends.base import ModelIdentity
+
+__all__ = ["LedgerWriter", "RecordMiddleware", "passage_facts", "record_model_call"]
+
+
+class LedgerWriter(Protocol):
+    """The part of the ledger that the agent needs; append returns when the event is durable."""
+
+    def append(
+        self, *, kind: str, run: str, body: dict[str, Any], contents: dict[str, str] | None = None
+    ) -> object: ...
+
+
+class RecordMiddleware(AgentMiddleware[Any, RunContext]):
+    """Outermost of the stack: the request first, then each tool call with what it brought."""
+
+    def __init__(self, ledger: LedgerWriter, identity: Callable[[], ModelIdentity]) -> None:
+        super().__init__()
+        self._ledger = ledger
+        self._identity = identity
+        self.tools = []
+
+    def before_agent(self, state: AgentState[Any], runtime: Runtime[RunContext]) -> None:
+        """The request, before anything is done about it."""
+        context = runtime.context
+        identity = self._identity()
+        self._ledger.append(
+            kind="request",
+            run=context.run,
+            body={
+                "conversation": context.conversation,
+                "characters": len(context.question),
+                "turns_before": sum(1 for message in context.history if message.role == "user") // 2,
+                "model": identity.model,
+            },
+            contents={"question": context.question},
+        )
+
+    def wrap_tool_call(
+        self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]
+    ) -> ToolMessage | Command[Any]:
+        """The plan, then the call and what came back."""
+        context: RunContext = request.runtime.context
+        name, arguments = request.tool_call["name"], request.tool_call["args"]
+        query = str(arguments.get("query", ""))
+        self._ledger.append(
+            kind="plan", run=context.run, body={"tool": name}, contents={"query": query} if query else None
+        )
+        with context.step(name, query, clock="search") as shown:
+            result = handler(request)
+            if isinstance(result, ToolMessage):
+                shown["detail"] = _tool_detail(name, context, result)
+        if isinstance(result, ToolMessage):
+            self._ledger.append(
+                kind="tool_call",
+                run=context.run,
+                body={
+                    "tool": name,
+                    "status": result.status,
+                    "result_sha256": hashlib.sha256(str(result.content).encode()).hexdigest(),
+                },
+            )
+            if name == "search_documents":
+                self._record_retrieval(context)
+        return result
+
+    def _record_retrieval(self, context: RunContext) -> None:
+        self._ledger.append(
+            kind="retrieval",
+            run=context.run,
+            body={"found": len(context.hits), "given": [passage_facts(item) for item in context.used]},
+            contents={f"passage {item.n}": item.passage.text for item in context.used} or None,
+        )
+
+
+def passage_facts(item: Evidence) -> dict[str, Any]:
+    """What the ledger says in public about a passage: where and how well, not what."""
+    return {
+        "n": item.n,
+        "passage": item.passage.id,
+        "digest": item.passage.digest,
+        "document": item.passage.document_id,
+        "document_digest": item.document_digest,
+        "page": item.passage.page,
+        "start": item.passage.start,
+        "end": item.passage.end,
+        "score": round(item.score, 6),
+    }
+
+
+def record_model_call(
+    ledger: LedgerWriter, identity: Callable[[], ModelIdentity]
+) -> Callable[[RunContext, str, list[Prompted], str, dict[str, Any]], None]:
+    """The recorder that the steering middleware calls after every model call, finished or not."""
+
+    def record(context: RunContext, purpose: str, prompted: Sequence[Prompted], text: str, facts: dict[str, Any]) -> None:
+        who = identity()
+        ledger.append(
+            kind="model_call",
+            run=context.run,
+            body={
+                **facts,
+                "backend": who.backend,
+                "model": who.model,
+                "weights": who.digest,
+                "details": who.details,
+                "parameters": {"temperature": context.temperature if purpose == "answer" else 0.0, "seed": context.seed},
+            },
+            contents={"prompt": "\n\n".join(f"{m.role}: {m.content}" for m in prompted), "output": text},
+        )
+
+    return record
+
+
+def _tool_detail(name: str, context: RunContext, result: ToolMessage) -> str:
+    if result.status == "error":
+        return str(result.content)
+    if name == "search_documents":
+        documents = dict.fromkeys(item.passage.document_name for item in context.used)
+        return f"{len(context.used)} passages from {', '.join(documents)}" if documents else "nothing found"
+    return "read the ledger"

@@ -1,0 +1,79 @@
+"""The tool that reads the person's documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from langchain_core.tools import BaseTool, ToolException, tool
+from langgraph.runtime import get_runtime
+
+from agent.context import RunContext
+from agent.evidence import Evidence
+from provenance.errors import RetrievalError
+from retrieval.document import DocumentInfo
+from retrieval.passage import Hit
+
+__all__ = ["Searcher", "make_search_tool"]
+
+FIRST_LIMIT = 6  # passages for the first question of a conversation
+LATER_LIMIT = 3  # and for later ones: what was read before is still in view
+
+
+class Searcher(Protocol):
+    """The part of the library that the agent needs."""
+
+    def search(self, query: str | list[str], *, top_k: int = 10, document_ids: list[int] | None = None) -> list[Hit]: ...
+
+    def document(self, document_id: int) -> DocumentInfo: ...
+
+
+def make_search_tool(
+    library: Searcher, *, top_k: int, evidence_tokens: int, review: Callable[[RunContext, Sequence[Evidence]], list[Evidence]]
+) -> BaseTool:
+    """`search_documents` over one library.
+
+    Args:
+        library: What is searched.
+        top_k: Most passages that a question may bring.
+        evidence_tokens: Most tokens of new passages for a first question; later ones get half.
+        review: The guard on retrieved text; returns the evidence that may be read.
+    """
+
+    @tool(response_format="content_and_artifact", parse_docstring=True)
+    def search_documents(query: str) -> tuple[str, list[Evidence]]:
+        """Find passages in the person's documents. Use it before answering any factual question.
+
+        Args:
+            query: A short phrase that can be understood alone.
+        """
+        context = get_runtime(RunContext).context
+        later = bool(context.board.items)
+        queries = list(dict.fromkeys(text for text in (query.strip(), context.question.strip()) if text))
+        try:
+            hits = library.search(queries, top_k=top_k * 2)
+            context.hits = hits
+            new, known = context.board.take(
+                hits,
+                digest_of=lambda document_id: library.document(document_id).digest,
+                budget_tokens=evidence_tokens // 2 if later else evidence_tokens,
+                limit=min(LATER_LIMIT if later else FIRST_LIMIT, top_k),
+            )
+        except RetrievalError as exc:
+            raise ToolException(f"search failed: {exc}") from exc  # recorded as a failed step; bugs still propagate
+        kept = review(context, new)
+        context.board.drop({item.n for item in new} - {item.n for item in kept})
+        context.used = sorted([*known, *kept], key=lambda item: item.n)
+        return _shown(kept, known), context.used
+
+    search_documents.handle_tool_error = True
+    return search_documents
+
+
+def _shown(new: Sequence[Evidence], known: Sequence[Evidence]) -> str:
+    parts = [item.render() for item in new]
+    if known:
+        numbers = " ".join(f"[{item.n}]" for item in known)
+        parts.append(f"See also the passages given before: {numbers}")
+    return "\n\n".join(parts)
+

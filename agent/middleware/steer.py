@@ -7,6 +7,7 @@ conversation. A larger model may be given LangChain's free tool loop instead (`s
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from langchain_core.runnables import Runnable
 
 from agent.context import Prompted, RunContext, RunStopped
 from agent.gate import StreamGate
+from agent.middleware.cite import NOT_IN_DOCUMENTS
 from agent.prompts import Prompt
 from agent.updates import Token
 from provenance.errors import GenerationError
@@ -36,8 +38,14 @@ PLAN_SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
 }
 PLAN_TOKENS = 80
-_ANSWER = "Passages:\n\n{passages}\n\nAnswer the question from the passages only: {question}"
-_NOTHING = "No passage was found. Write only: Not in your documents."
+CHOICE_TOKENS = 16
+# Above this probability of "no passage answers it" the assistant says so instead of guessing; see docs/decisions.
+NONE_THRESHOLD = 0.08
+_WHICH = (
+    "{passages}\n\n"
+    'Which passage answers the question "{question}"? Reply with JSON only: {{"passage": number}}, 0 if none does.'
+)
+_ANSWER = "Using the passages, answer in one or two sentences: {question}"
 _REPLY = "No passages are needed. Reply in one or two short, friendly sentences. State no facts about the world."
 _GREETING = re.compile(
     r"^\W*(hi|hello|hey|thanks|thank you|good (morning|afternoon|evening|day)|hallo|guten (tag|morgen)|danke|bonjour|salut|merci|hola|gracias|bye)\b",
@@ -73,28 +81,18 @@ class SteerMiddleware(AgentMiddleware[Any, RunContext]):
         context = request.runtime.context
         last = request.messages[-1]
         if isinstance(last, ToolMessage):
-            return ModelResponse(result=[self._answer(request.model, context, _passages_turn(context, str(last.content)))])
+            return ModelResponse(result=[self._from_passages(request.model, context, str(last.content))])
         context.exchange.append(Prompted(role="user", content=context.question))
         tool, query = self._plan(request.model, context)
         context.tool = tool
         if tool == "reply":
-            turn = Prompted(role="user", content=_REPLY)
-            return ModelResponse(result=[self._answer(request.model, context, turn)])
+            return ModelResponse(result=[self._answer(request.model, context, _REPLY)])
         call = {"name": tool, "args": {"query": query}, "id": f"{context.run}-1", "type": "tool_call"}
         return ModelResponse(result=[AIMessage(content="", tool_calls=[call])])
 
     def _plan(self, model: BaseChatModel, context: RunContext) -> tuple[str, str]:
         with context.step("plan", clock="plan") as shown:
-            bound = model.bind(
-                response_format={
-                    "type": "json_schema",
-                    "json_schema": {"name": "plan", "schema": PLAN_SCHEMA, "strict": True},
-                },
-                max_tokens=PLAN_TOKENS,
-                temperature=0.0,
-                seed=context.seed,
-            )
-            text = self._stream(bound, context, "plan", None)
+            text, _whole = self._stream(_constrained(model, "plan", PLAN_SCHEMA, PLAN_TOKENS, context), context, "plan", None)
             tool, query = _read_plan(text, context.question)
             # The corrected plan goes into the prompt: the next call must continue from what was decided.
             plan = json.dumps({"tool": tool, "query": query}, ensure_ascii=False)
@@ -102,19 +100,45 @@ class SteerMiddleware(AgentMiddleware[Any, RunContext]):
             shown["detail"] = tool if tool == "reply" else f"{tool}: {query}"
         return tool, query
 
-    def _answer(self, model: BaseChatModel, context: RunContext, turn: Prompted) -> AIMessage:
+    def _from_passages(self, model: BaseChatModel, context: RunContext, passages: str) -> AIMessage:
+        """First which passage holds the answer, if any; only then the answer."""
+        if not context.used:
+            context.refused, context.reason = True, "No passage was found."
+            return AIMessage(content=NOT_IN_DOCUMENTS)
+        turn = Prompted(role="user", content=_WHICH.format(passages=passages, question=context.question))
         context.exchange.append(turn)
+        numbers = [0, *sorted(item.n for item in context.board.items)]
+        schema = {
+            "type": "object",
+            "properties": {"passage": {"type": "integer", "enum": numbers}},
+            "required": ["passage"],
+            "additionalProperties": False,
+        }
+        with context.step("read", clock="read") as shown:
+            bound = _constrained(model, "which", schema, CHOICE_TOKENS, context, logprobs=True, top_logprobs=10)
+            text, whole = self._stream(bound, context, "which", None)
+            chosen, none = _read_choice(text, whole)
+            context.none_probability = none
+            shown["detail"] = f"passage {chosen} holds it" if chosen else "no passage holds it"
+            context.exchange.append(Prompted(role="assistant", content=text))
+        if chosen == 0 or (none is not None and none >= NONE_THRESHOLD):
+            context.refused, context.reason = True, "The passages that were found do not hold the answer."
+            return AIMessage(content=NOT_IN_DOCUMENTS)
+        return self._answer(model, context, _ANSWER.format(question=context.question))
+
+    def _answer(self, model: BaseChatModel, context: RunContext, ask: str) -> AIMessage:
+        context.exchange.append(Prompted(role="user", content=ask))
         with context.step("write"):
             bound = model.bind(
                 max_tokens=self._max_answer_tokens, temperature=context.temperature, seed=context.seed
             )
-            text = self._stream(bound, context, "answer", self._gate(context))
+            text, _whole = self._stream(bound, context, "answer", self._gate(context))
         context.exchange.append(Prompted(role="assistant", content=text))
         return AIMessage(content=text)
 
     def _stream(
         self, model: Runnable[Any, Any], context: RunContext, purpose: str, gate: StreamGate | None
-    ) -> str:
+    ) -> tuple[str, AIMessageChunk | None]:
         """One model call, stopped within a token when the person says so; recorded whatever happens."""
         prompted = [*context.history, *context.exchange]
         began = time.perf_counter()
@@ -150,13 +174,31 @@ class SteerMiddleware(AgentMiddleware[Any, RunContext]):
             self._record(context, purpose, prompted, "".join(pieces), facts)
         if not "".join(pieces).strip():
             raise GenerationError("The model wrote nothing.", hint="Ask again, or choose another model.")
-        return "".join(pieces).strip()
+        return "".join(pieces).strip(), whole
 
 
-def _passages_turn(context: RunContext, passages: str) -> Prompted:
-    if not context.used:
-        return Prompted(role="user", content=_NOTHING)
-    return Prompted(role="user", content=_ANSWER.format(passages=passages, question=context.question))
+def _constrained(
+    model: BaseChatModel, name: str, schema: dict[str, Any], tokens: int, context: RunContext, **more: Any
+) -> Runnable[Any, Any]:
+    return model.bind(
+        response_format={"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": True}},
+        max_tokens=tokens,
+        temperature=0.0,
+        seed=context.seed,
+        **more,
+    )
+
+
+def _read_choice(text: str, whole: AIMessageChunk | None) -> tuple[int, float | None]:
+    """The chosen number, and how likely 0 ("none") was at the token that decided; None where the engine cannot tell."""
+    match = re.search(r"\d+", text)
+    chosen = int(match.group()) if match else 0
+    content = ((whole.response_metadata if whole is not None else {}).get("logprobs") or {}).get("content") or []
+    for token in content:
+        if str(token.get("token", "")).strip()[:1].isdigit():
+            likely = {str(item["token"]).strip(): float(item["logprob"]) for item in token.get("top_logprobs", [])}
+            return chosen, math.exp(likely["0"]) if "0" in likely else 0.0
+    return chosen, None
 
 
 def _message(prompted: Prompted) -> BaseMessage:

@@ -71,9 +71,8 @@ def make_search_tool(
 
 
 def _shown(new: Sequence[Evidence], known: Sequence[Evidence]) -> str:
-    parts = [item.render() for item in new]
+    parts = ["Passages:", *(item.render() for item in new)] if new else []
     if known:
         numbers = " ".join(f"[{item.n}]" for item in known)
-        parts.append(f"See also the passages given before: {numbers}")
+        parts.append(f"Look also at the passages given before: {numbers}")
     return "\n\n".join(parts)
-

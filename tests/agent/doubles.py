@@ -1,0 +1,124 @@
+"""Small stand-ins for the agent's neighbours: a library in memory, turns in memory, a model that says what it is told."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from pydantic import Field
+
+from agent.assistant import Turn
+from agent.grounding import content_words
+from agent.updates import Answer
+from provenance.errors import NotFoundError
+from retrieval.document import DocumentInfo
+from retrieval.passage import Hit, Passage
+
+
+class MemoryLibrary:
+    """Searches a handful of texts by shared words."""
+
+    def __init__(self, texts: dict[str, list[str]]) -> None:
+        self.passages: list[Passage] = []
+        self.names = list(texts)
+        for document_id, (name, pieces) in enumerate(texts.items(), start=1):
+            for page, text in enumerate(pieces, start=1):
+                self.passages.append(
+                    Passage(
+                        id=len(self.passages) + 1, document_id=document_id, document_name=name, page=page,
+                        page_label=f"page {page}", start=0, end=len(text), text=text, heading="",
+                        digest=hashlib.sha256(text.encode()).hexdigest(),
+                    )  # fmt: skip
+                )
+
+    def search(
+        self, query: str | list[str], *, top_k: int = 10, document_ids: list[int] | None = None
+    ) -> list[Hit]:
+        words = set(content_words(query if isinstance(query, str) else " ".join(query)))
+        hits = []
+        for passage in self.passages:
+            shared = len(words & set(content_words(passage.text)))
+            if shared:
+                hits.append(Hit(passage=passage, score=float(shared), dense=0.5, lexical=float(shared)))
+        return sorted(hits, key=lambda hit: -hit.score)[:top_k]
+
+    def document(self, document_id: int) -> DocumentInfo:
+        if not 1 <= document_id <= len(self.names):
+            raise NotFoundError("No such document.")
+        name = self.names[document_id - 1]
+        return DocumentInfo(
+            id=document_id, name=name, path="", digest=hashlib.sha256(name.encode()).hexdigest(), kind="txt",
+            title=name, size_bytes=1, pages=1, passages=1, added_at="2026-01-01T00:00:00Z",
+        )  # fmt: skip
+
+
+@dataclass
+class MemoryTurns:
+    """Conversation memory without a database."""
+
+    stored: dict[str, list[tuple[Turn, Answer, str]]] = field(default_factory=dict)
+
+    def turns(self, conversation: str, *, before_run: str | None = None) -> list[Turn]:
+        found = [turn for turn, _answer, _state in self.stored.get(conversation, [])]
+        runs = [turn.run for turn in found]
+        return found[: runs.index(before_run)] if before_run in runs else found
+
+    def finish(self, conversation: str, turn: Turn, answer: Answer, state: str) -> None:
+        self.stored.setdefault(conversation, []).append((turn, answer, state))
+
+
+class ScriptedModel(BaseChatModel):
+    """Streams the next line of its script, word by word; remembers what it was asked."""
+
+    script: list[str] = Field(default_factory=list)
+    asked: list[list[BaseMessage]] = Field(default_factory=list)
+    bound: list[dict[str, Any]] = Field(default_factory=list)
+
+    @property
+    def _llm_type(self) -> str:
+        return "scripted"
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        self.asked.append(messages)
+        self.bound.append(kwargs)
+        line = self.script.pop(0)
+        words = line.split(" ")
+        for number, word in enumerate(words):
+            text = word if number == len(words) - 1 else word + " "
+            yield ChatGenerationChunk(message=AIMessageChunk(content=text))
+        usage = {"input_tokens": 10, "output_tokens": len(words), "total_tokens": 10 + len(words)}
+        yield ChatGenerationChunk(
+            message=AIMessageChunk(
+                content="",
+                usage_metadata=usage,
+                response_metadata={"timings": {"prompt_tokens_cached": 4, "predicted_ms": 100.0}},
+            )
+        )
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        text = "".join(str(chunk.message.content) for chunk in self._stream(messages, stop, None, **kwargs))
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(content=text))])
+
+
+def plan(tool: str, query: str = "") -> str:
+    """What a model writes in the planning step."""
+    return json.dumps({"tool": tool, "query": query})

@@ -40,7 +40,7 @@ PLAN_SCHEMA: dict[str, Any] = {
 PLAN_TOKENS = 80
 CHOICE_TOKENS = 16
 # Above this probability of "no passage answers it" the assistant says so instead of guessing; see docs/decisions.
-NONE_THRESHOLD = 0.08
+NONE_THRESHOLD = 0.06
 _WHICH = (
     "{passages}\n\n"
     'Which passage answers the question "{question}"? Reply with JSON only: {{"passage": number}}, 0 if none does.'
@@ -51,7 +51,9 @@ _GREETING = re.compile(
     r"^\W*(hi|hello|hey|thanks|thank you|good (morning|afternoon|evening|day)|hallo|guten (tag|morgen)|danke|bonjour|salut|merci|hola|gracias|bye)\b",
     re.IGNORECASE,
 )
-_ABOUT_SELF = re.compile(r"\b(you|your|yourself|wherefrom)\b", re.IGNORECASE)
+_ABOUT_SELF = re.compile(
+    r"\b(?:what can you do|who are you|what are you|how do you work|what is wherefrom|can you help)\b", re.IGNORECASE
+)
 
 ModelCallRecord = Callable[[RunContext, str, list[Prompted], str, dict[str, Any]], None]
 
@@ -213,7 +215,7 @@ def _same(text: str, tool: str, query: str) -> bool:
 
 
 def _read_plan(text: str, question: str) -> tuple[str, str]:
-    """The plan, with the one correction that code can make: a factual question is never answered without searching."""
+    """The plan, corrected where code knows better: small talk needs no search, everything else does."""
     try:
         plan = json.loads(text)
         tool, query = str(plan["tool"]), str(plan["query"]).strip()
@@ -221,7 +223,10 @@ def _read_plan(text: str, question: str) -> tuple[str, str]:
         return "search_documents", question  # cut off by the token limit: searching is always safe
     if tool not in TOOLS:
         return "search_documents", question
-    if tool == "reply" and not (_GREETING.search(question) or _ABOUT_SELF.search(question)):
+    small_talk = (_GREETING.search(question) and len(question.split()) <= 6) or _ABOUT_SELF.search(question)
+    if small_talk:
+        return "reply", query
+    if tool == "reply":  # a factual question is never answered without searching
         return "search_documents", query or question
     return tool, query or question
 

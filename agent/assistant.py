@@ -220,7 +220,14 @@ class Assistant:
             "refused": answer.refused,
             "tool": context.tool,
             "citations": [
-                {"n": c.n, "passage": c.passage_id, "document": c.document_digest, "page": c.page, "start": c.start, "end": c.end}
+                {
+                    "n": c.n,
+                    "passage": c.passage_id,
+                    "document": c.document_digest,
+                    "page": c.page,
+                    "start": c.start,
+                    "end": c.end,
+                }
                 for c in answer.citations
             ],
             "timings": answer.timings.model_dump(),

@@ -16,7 +16,7 @@ from retrieval.passage import Hit
 __all__ = ["Prompted", "RunContext", "RunStopped"]
 
 
-class RunStopped(Exception):  # noqa: N818 - it is no error: a person pressed stop
+class RunStopped(Exception):
     """Raised inside the graph when the stop event is set."""
 
 

@@ -15,22 +15,159 @@ from functools import lru_cache
 
 from agent.evidence import Evidence
 
-__all__ = ["Checked", "CheckedSentence", "best_span", "check_answer", "content_words", "sentences", "strip_marks", "support"]
+__all__ = [
+    "Checked",
+    "CheckedSentence",
+    "best_span",
+    "check_answer",
+    "content_words",
+    "sentences",
+    "strip_marks",
+    "support",
+]
 
 SUPPORT_THRESHOLD = 0.5  # share of a sentence's content words that its passage must hold
 _MARK = re.compile(r"\s*\[\s*(\d{1,4}(?:\s*[,;]\s*\d{1,4})*)\s*\]")
 _WORD = re.compile(r"[^\W_]+(?:[.,'’\-][^\W_]+)*", re.UNICODE)
-_SENTENCE_END = re.compile(r"(?<=[.!?…。！？])[\"'”’)\]]*(?:\s*\[[\d ,;]+\])*\s+(?=[\"'“‘(\[]?[^\W\d_a-z]|[\"'“]?\d)|\n+")
+_SENTENCE_END = re.compile(
+    r"(?<=[.!?…。！？])[\"'”’)\]]*(?:\s*\[[\d ,;]+\])*\s+(?=[\"'“‘(\[]?[^\W\d_a-z]|[\"'“]?\d)|\n+"
+)
 _ABBREVIATION = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|No|Nr|vs|etc|e\.g|i\.e|approx|Inc|Ltd|Co|Jr|Sr|Fig|al|p|pp|ca|cf|vol|art)|\b[A-Z])\.$"
 )
 _STOP = frozenset(
-    """a an and are as at be been being but by can could did do does for from had has have he her hers him his how i if in
-    into is it its itself me more most my no nor not of on or our ours own s same she should so some such t than that the their
-    theirs them then there these they this those to too under until up very was we were what when where which while who whom
-    why will with would you your yours about after all also am any because before between both down during each few just
-    now off once only other out over said says states stated according passage passages document documents mentioned given
-    answer question following based provided yes""".split()
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "been",
+        "being",
+        "but",
+        "by",
+        "can",
+        "could",
+        "did",
+        "do",
+        "does",
+        "for",
+        "from",
+        "had",
+        "has",
+        "have",
+        "he",
+        "her",
+        "hers",
+        "him",
+        "his",
+        "how",
+        "i",
+        "if",
+        "in",
+        "into",
+        "is",
+        "it",
+        "its",
+        "itself",
+        "me",
+        "more",
+        "most",
+        "my",
+        "no",
+        "nor",
+        "not",
+        "of",
+        "on",
+        "or",
+        "our",
+        "ours",
+        "own",
+        "s",
+        "same",
+        "she",
+        "should",
+        "so",
+        "some",
+        "such",
+        "t",
+        "than",
+        "that",
+        "the",
+        "their",
+        "theirs",
+        "them",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "those",
+        "to",
+        "too",
+        "under",
+        "until",
+        "up",
+        "very",
+        "was",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "while",
+        "who",
+        "whom",
+        "why",
+        "will",
+        "with",
+        "would",
+        "you",
+        "your",
+        "yours",
+        "about",
+        "after",
+        "all",
+        "also",
+        "am",
+        "any",
+        "because",
+        "before",
+        "between",
+        "both",
+        "down",
+        "during",
+        "each",
+        "few",
+        "just",
+        "now",
+        "off",
+        "once",
+        "only",
+        "other",
+        "out",
+        "over",
+        "said",
+        "says",
+        "states",
+        "stated",
+        "according",
+        "passage",
+        "passages",
+        "document",
+        "documents",
+        "mentioned",
+        "given",
+        "answer",
+        "question",
+        "following",
+        "based",
+        "provided",
+        "yes",
+    ]
 )
 
 
@@ -143,7 +280,11 @@ def support(sentence: str, passage: str, question: str = "") -> float:
 
 def _number_inside(word: str, passage: str) -> bool:
     bare = re.sub(r"[^\d]", "", word)
-    return bool(bare) and re.search(rf"(?<!\d){bare}(?!\d)", re.sub(r"(?<=\d)[,\u202f\u00a0'’ ](?=\d{{3}}\b)", "", passage)) is not None
+    return (
+        bool(bare)
+        and re.search(rf"(?<!\d){bare}(?!\d)", re.sub(r"(?<=\d)[,\u202f\u00a0'’ ](?=\d{{3}}\b)", "", passage))
+        is not None
+    )
 
 
 def best_span(sentence: str, passage: str) -> tuple[int, int]:

@@ -19,8 +19,9 @@ __all__ = ["NOT_IN_DOCUMENTS", "CiteMiddleware", "cite", "nearest"]
 
 NOT_IN_DOCUMENTS = "Your documents do not say this."
 _REFUSAL = re.compile(
-    r"^\W*(?:sorry,?\s+)?(?:(?:the (?:answer|information|question) (?:is )?|it is |this is )?not (?:stated |mentioned |given |found |specified )?"
-    r"in (?:your|the|these|any of the) (?:documents?|passages?|text)|(?:the|your|these) (?:documents?|passages?|text) (?:do(?:es)? not|don't|doesn't)\b"
+    r"^\W*(?:sorry,?\s+)?(?:(?:the (?:answer|information|question) (?:is )?|it is |this is )?not "
+    r"(?:stated |mentioned |given |found |specified )?in (?:your|the|these|any of the) (?:documents?|passages?|text)"
+    r"|(?:the|your|these) (?:documents?|passages?|text) (?:do(?:es)? not|don't|doesn't)\b"
     r"|there is no (?:information|mention)|no (?:information|passage))",
     re.IGNORECASE,
 )

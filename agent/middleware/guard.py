@@ -1,4 +1,4 @@
-"""The guard middleware: input, tool call, retrieved text and output, each decision in the ledger before anything goes on.
+"""The guard middleware: input, tool call, retrieved text, output; each decision is in the ledger first.
 
 Guards fail closed: a verdict of "block" ends the run with a plain refusal; "redact" replaces the text; "ask" counts as
 "block" until a person can be asked.
@@ -7,7 +7,7 @@ Guards fail closed: a verdict of "block" ends the run with a plain refusal; "red
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, hook_config
 from langchain.agents.middleware.types import ToolCallRequest
@@ -50,7 +50,7 @@ class GuardMiddleware(AgentMiddleware[Any, RunContext]):
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]
     ) -> ToolMessage | Command[Any]:
         """Ring three: which tool, with which arguments."""
-        context: RunContext = request.runtime.context
+        context = cast(RunContext, request.runtime.context)  # the tool node's type leaves it open
         call = request.tool_call
         verdict = self._guards.check_tool(call["name"], call["args"])
         record_verdict(self._ledger, context, verdict)
@@ -70,7 +70,7 @@ class GuardMiddleware(AgentMiddleware[Any, RunContext]):
         return kept
 
     def clean_output(self, context: RunContext, text: str) -> str:
-        """Ring four while the answer streams: what may be shown so far. The whole answer is checked again at its end."""
+        """Ring four while the answer streams: what may be shown so far. The whole is checked again at its end."""
         verdict = self._guards.check_output(text, _own_texts(context))
         return "" if verdict.action in ("block", "ask") else verdict.text
 

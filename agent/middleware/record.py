@@ -1,10 +1,10 @@
-"""Every step goes into the ledger before the person sees its result. Private text goes in as contents, never as body."""
+"""Every step goes into the ledger before the person sees its result; private text as contents, never as body."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from langchain.agents.middleware import AgentMiddleware, AgentState
 from langchain.agents.middleware.types import ToolCallRequest
@@ -56,7 +56,7 @@ class RecordMiddleware(AgentMiddleware[Any, RunContext]):
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]
     ) -> ToolMessage | Command[Any]:
         """The plan, then the call and what came back."""
-        context: RunContext = request.runtime.context
+        context = cast(RunContext, request.runtime.context)  # the tool node's type leaves it open
         name, arguments = request.tool_call["name"], request.tool_call["args"]
         query = str(arguments.get("query", ""))
         self._ledger.append(
@@ -109,7 +109,9 @@ def record_model_call(
 ) -> Callable[[RunContext, str, list[Prompted], str, dict[str, Any]], None]:
     """The recorder that the steering middleware calls after every model call, finished or not."""
 
-    def record(context: RunContext, purpose: str, prompted: Sequence[Prompted], text: str, facts: dict[str, Any]) -> None:
+    def record(
+        context: RunContext, purpose: str, prompted: Sequence[Prompted], text: str, facts: dict[str, Any]
+    ) -> None:
         who = identity()
         ledger.append(
             kind="model_call",
@@ -120,7 +122,10 @@ def record_model_call(
                 "model": who.model,
                 "weights": who.digest,
                 "details": who.details,
-                "parameters": {"temperature": context.temperature if purpose == "answer" else 0.0, "seed": context.seed},
+                "parameters": {
+                    "temperature": context.temperature if purpose == "answer" else 0.0,
+                    "seed": context.seed,
+                },
             },
             contents={"prompt": "\n\n".join(f"{m.role}: {m.content}" for m in prompted), "output": text},
         )

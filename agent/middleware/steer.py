@@ -10,7 +10,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
@@ -48,7 +48,8 @@ _WHICH = (
 _ANSWER = "Using the passages, answer in one or two sentences: {question}"
 _REPLY = "No passages are needed. Reply in one or two short, friendly sentences. State no facts about the world."
 _GREETING = re.compile(
-    r"^\W*(hi|hello|hey|thanks|thank you|good (morning|afternoon|evening|day)|hallo|guten (tag|morgen)|danke|bonjour|salut|merci|hola|gracias|bye)\b",
+    r"^\W*(hi|hello|hey|thanks|thank you|good (morning|afternoon|evening|day)|hallo|"
+    r"guten (tag|morgen)|danke|bonjour|salut|merci|hola|gracias|bye)\b",
     re.IGNORECASE,
 )
 _ABOUT_SELF = re.compile(
@@ -94,7 +95,9 @@ class SteerMiddleware(AgentMiddleware[Any, RunContext]):
 
     def _plan(self, model: BaseChatModel, context: RunContext) -> tuple[str, str]:
         with context.step("plan", clock="plan") as shown:
-            text, _whole = self._stream(_constrained(model, "plan", PLAN_SCHEMA, PLAN_TOKENS, context), context, "plan", None)
+            text, _whole = self._stream(
+                _constrained(model, "plan", PLAN_SCHEMA, PLAN_TOKENS, context), context, "plan", None
+            )
             tool, query = _read_plan(text, context.question)
             # The corrected plan goes into the prompt: the next call must continue from what was decided.
             plan = json.dumps({"tool": tool, "query": query}, ensure_ascii=False)
@@ -131,9 +134,7 @@ class SteerMiddleware(AgentMiddleware[Any, RunContext]):
     def _answer(self, model: BaseChatModel, context: RunContext, ask: str) -> AIMessage:
         context.exchange.append(Prompted(role="user", content=ask))
         with context.step("write"):
-            bound = model.bind(
-                max_tokens=self._max_answer_tokens, temperature=context.temperature, seed=context.seed
-            )
+            bound = model.bind(max_tokens=self._max_answer_tokens, temperature=context.temperature, seed=context.seed)
             text, _whole = self._stream(bound, context, "answer", self._gate(context))
         context.exchange.append(Prompted(role="assistant", content=text))
         return AIMessage(content=text)
@@ -242,7 +243,7 @@ def _show(context: RunContext, text: str) -> None:
 
 def _count(context: RunContext, whole: AIMessageChunk | None, purpose: str, took: float, first: float | None) -> None:
     context.seconds["model"] = context.seconds.get("model", 0.0) + took
-    usage = (whole.usage_metadata if whole is not None else None) or {}
+    usage: Mapping[str, Any] = (whole.usage_metadata if whole is not None else None) or {}
     timings = whole.response_metadata.get("timings", {}) if whole is not None else {}
     output = int(usage.get("output_tokens", 0))
     context.prompt_tokens += int(usage.get("input_tokens", 0))
@@ -254,10 +255,16 @@ def _count(context: RunContext, whole: AIMessageChunk | None, purpose: str, took
 
 
 def _facts(
-    whole: AIMessageChunk | None, purpose: str, state: str, began: float, first: float | None, took: float, prompt: Prompt
+    whole: AIMessageChunk | None,
+    purpose: str,
+    state: str,
+    began: float,
+    first: float | None,
+    took: float,
+    prompt: Prompt,
 ) -> dict[str, Any]:
     metadata = whole.response_metadata if whole is not None else {}
-    usage = (whole.usage_metadata if whole is not None else None) or {}
+    usage: Mapping[str, Any] = (whole.usage_metadata if whole is not None else None) or {}
     return {
         "purpose": purpose,
         "state": state,

@@ -23,13 +23,19 @@ LATER_LIMIT = 3  # and for later ones: what was read before is still in view
 class Searcher(Protocol):
     """The part of the library that the agent needs."""
 
-    def search(self, query: str | list[str], *, top_k: int = 10, document_ids: list[int] | None = None) -> list[Hit]: ...
+    def search(
+        self, query: str | list[str], *, top_k: int = 10, document_ids: list[int] | None = None
+    ) -> list[Hit]: ...
 
     def document(self, document_id: int) -> DocumentInfo: ...
 
 
 def make_search_tool(
-    library: Searcher, *, top_k: int, evidence_tokens: int, review: Callable[[RunContext, Sequence[Evidence]], list[Evidence]]
+    library: Searcher,
+    *,
+    top_k: int,
+    evidence_tokens: int,
+    review: Callable[[RunContext, Sequence[Evidence]], list[Evidence]],
 ) -> BaseTool:
     """`search_documents` over one library.
 

@@ -1,4 +1,4 @@
-"""Small stand-ins for the agent's neighbours: a library in memory, turns in memory, a model that says what it is told."""
+"""Small stand-ins for the agent's neighbours: library and turns in memory, a model that says what it is told."""
 
 from __future__ import annotations
 
@@ -32,15 +32,20 @@ class MemoryLibrary:
             for page, text in enumerate(pieces, start=1):
                 self.passages.append(
                     Passage(
-                        id=len(self.passages) + 1, document_id=document_id, document_name=name, page=page,
-                        page_label=f"page {page}", start=0, end=len(text), text=text, heading="",
+                        id=len(self.passages) + 1,
+                        document_id=document_id,
+                        document_name=name,
+                        page=page,
+                        page_label=f"page {page}",
+                        start=0,
+                        end=len(text),
+                        text=text,
+                        heading="",
                         digest=hashlib.sha256(text.encode()).hexdigest(),
-                    )  # fmt: skip
+                    )
                 )
 
-    def search(
-        self, query: str | list[str], *, top_k: int = 10, document_ids: list[int] | None = None
-    ) -> list[Hit]:
+    def search(self, query: str | list[str], *, top_k: int = 10, document_ids: list[int] | None = None) -> list[Hit]:
         words = set(content_words(query if isinstance(query, str) else " ".join(query)))
         hits = []
         for passage in self.passages:
@@ -54,9 +59,17 @@ class MemoryLibrary:
             raise NotFoundError("No such document.")
         name = self.names[document_id - 1]
         return DocumentInfo(
-            id=document_id, name=name, path="", digest=hashlib.sha256(name.encode()).hexdigest(), kind="txt",
-            title=name, size_bytes=1, pages=1, passages=1, added_at="2026-01-01T00:00:00Z",
-        )  # fmt: skip
+            id=document_id,
+            name=name,
+            path="",
+            digest=hashlib.sha256(name.encode()).hexdigest(),
+            kind="txt",
+            title=name,
+            size_bytes=1,
+            pages=1,
+            passages=1,
+            added_at="2026-01-01T00:00:00Z",
+        )
 
 
 @dataclass

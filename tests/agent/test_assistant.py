@@ -59,9 +59,7 @@ class House:
                 self.ledger_at_token.append(self.ledger.kinds())
             on_update(update)
 
-        return self.assistant.run(
-            question, run=f"r-{self.runs}", conversation="c", stop=self.stop, emit=emit, **more
-        )
+        return self.assistant.run(question, run=f"r-{self.runs}", conversation="c", stop=self.stop, emit=emit, **more)
 
 
 def _house(script: list[str], **settings: Any) -> House:
@@ -89,7 +87,10 @@ def test_an_answer_cites_the_exact_place() -> None:
     assert answer.text == "The trust earned 412,300 crowns in 2023. [1]"
     [citation] = answer.citations
     assert citation.document == "trust.pdf" and citation.page == 2
-    assert citation.quote == TEXTS["trust.pdf"][1][citation.start : citation.end].strip() or citation.quote in TEXTS["trust.pdf"][1]
+    assert (
+        citation.quote == TEXTS["trust.pdf"][1][citation.start : citation.end].strip()
+        or citation.quote in TEXTS["trust.pdf"][1]
+    )
     assert citation.quote.startswith("In 2023 the trust earned 412,300")
 
 
@@ -118,7 +119,9 @@ def test_no_private_text_stands_in_a_body() -> None:
 
 
 def test_a_follow_up_extends_the_prompt_byte_for_byte() -> None:
-    house = _house([*FIRST, plan("search_documents", "visitor income 2024"), '{"passage": 1}', "It earned 455,120 crowns in 2024."])
+    house = _house(
+        [*FIRST, plan("search_documents", "visitor income 2024"), '{"passage": 1}', "It earned 455,120 crowns in 2024."]
+    )
     house.ask("What did the trust earn from visitors in 2023?")
     before = [(type(m).__name__, m.content) for m in house.model.asked[-1]]
     answer = house.ask("and in 2024?")
@@ -205,13 +208,22 @@ def test_an_instruction_inside_a_document_is_put_aside() -> None:
     model = ScriptedModel(script=list(FIRST))
     ledger = ListLedger()
     assistant = Assistant(
-        model=model, identity=lambda: ModelIdentity(backend="s", model="s", digest="d"),
-        library=MemoryLibrary({"evil.txt": [poisoned], **TEXTS}), runs=lambda: [], ledger=ledger,
-        turns=MemoryTurns(), guards=Guards(), settings=AgentSettings(),
-    )  # fmt: skip
+        model=model,
+        identity=lambda: ModelIdentity(backend="s", model="s", digest="d"),
+        library=MemoryLibrary({"evil.txt": [poisoned], **TEXTS}),
+        runs=lambda: [],
+        ledger=ledger,
+        turns=MemoryTurns(),
+        guards=Guards(),
+        settings=AgentSettings(),
+    )
     updates: list[Update] = []
     assistant.run(
-        "What did the trust earn from visitors in 2023?", run="r", conversation="c", stop=threading.Event(), emit=updates.append
+        "What did the trust earn from visitors in 2023?",
+        run="r",
+        conversation="c",
+        stop=threading.Event(),
+        emit=updates.append,
     )
     assert not any("Ignore all previous" in str(message.content) for call in model.asked for message in call)
     assert any(isinstance(update, GuardNotice) and update.ring == "retrieved" for update in updates)

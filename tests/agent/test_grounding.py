@@ -17,9 +17,17 @@ BOAT = "The supply boat Petrel calls every second Tuesday. Its skipper is Nils A
 
 def _evidence(n: int, text: str, heading: str = "") -> Evidence:
     passage = Passage(
-        id=n * 10, document_id=n, document_name=f"d{n}.pdf", page=1, page_label="page 1", start=100,
-        end=100 + len(text), text=text, heading=heading, digest=f"{n:064x}",
-    )  # fmt: skip
+        id=n * 10,
+        document_id=n,
+        document_name=f"d{n}.pdf",
+        page=1,
+        page_label="page 1",
+        start=100,
+        end=100 + len(text),
+        text=text,
+        heading=heading,
+        digest=f"{n:064x}",
+    )
     return Evidence(n=n, passage=passage, document_digest="0" * 64, score=1.0)
 
 
@@ -68,7 +76,12 @@ def test_a_heading_counts_as_context() -> None:
     assert check_answer("The Flyers have 2 Stanley Cups.", [item]).numbers == (3,)
 
 
-@given(st.lists(st.sampled_from(["The lamp was lit in 1887.", "Nils Aker is skipper [2].", "e.g. oil", "\n", "[3] x"]), max_size=8))
+@given(
+    st.lists(
+        st.sampled_from(["The lamp was lit in 1887.", "Nils Aker is skipper [2].", "e.g. oil", "\n", "[3] x"]),
+        max_size=8,
+    )
+)
 def test_the_stream_ends_as_the_final_check_says(pieces: list[str]) -> None:
     text = " ".join(pieces)
     gate = StreamGate(EVIDENCE, "q", lambda shown: shown)

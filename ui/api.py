@@ -132,7 +132,7 @@ class Message(_Wire):
     run: str
     at: str
     answer: Answer | None = None  # for the assistant's
-    state: Literal["running", "done", "stopped", "failed"] = "done"
+    state: Literal["running", "done", "stopped", "failed", "interrupted"] = "done"
 
 
 class RunRow(_Wire):

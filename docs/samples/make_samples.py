@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the texts are prose
 """Makes the sample documents in `ui/samples`: an invented trust on an invented island, so that no model knows a word.
 
     python docs/samples/make_samples.py [FOLDER]

@@ -47,7 +47,7 @@ _MODULES = {
     "md": "markdown",
     "text": "plain",
     **dict.fromkeys(("png", "jpeg", "tiff", "webp", "bmp", "gif"), "picture"),
-    **dict.fromkeys(CODE_LANGUAGES.values(), "plain"),
+    **dict.fromkeys(CODE_LANGUAGES.values(), "code"),
 }
 
 

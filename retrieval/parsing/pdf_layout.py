@@ -22,6 +22,7 @@ import pypdfium2.raw as pdfium_c
 
 from retrieval.document import Heading
 from retrieval.parsing.cleaning import clean
+from retrieval.parsing.reading_order import TextLine, by_columns, jumps_up
 
 __all__ = ["Layout", "lay_out"]
 
@@ -32,25 +33,6 @@ _WORD_END = re.compile(r"\w+$")
 _WORD_START = re.compile(r"^\w+")
 _BOLD = re.compile(rb"bold|black|heavy|demi|medi\b", re.IGNORECASE)
 _DROPPED = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufdd0-\ufdef\uffff]+")
-
-
-@dataclass(slots=True)
-class _Line:
-    """Characters `start:end` (pdfium's counting) that stand on one line; box in points, y upwards."""
-
-    start: int
-    end: int
-    text: str  # exactly those characters
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-    size: float  # height of its first character
-    bold: bool = False
-
-    @property
-    def hyphen(self) -> bool:
-        return self.text[-1] in _HYPHENS
 
 
 @dataclass(slots=True)
@@ -124,7 +106,7 @@ class _Boxes:
         return bool(pdfium_c.FPDFText_IsGenerated(self._raw, index) == 1)
 
 
-def _physical_lines(raw: str, boxes: _Boxes) -> list[_Line]:
+def _physical_lines(raw: str, boxes: _Boxes) -> list[TextLine]:
     lines = []
     for match in _LINES.finditer(raw):
         for part in _PHYSICAL.finditer(match.group()):
@@ -134,7 +116,7 @@ def _physical_lines(raw: str, boxes: _Boxes) -> list[_Line]:
     return lines
 
 
-def _line(text: str, start: int, boxes: _Boxes) -> _Line | None:
+def _line(text: str, start: int, boxes: _Boxes) -> TextLine | None:
     """A line with its box, stripped of outer spaces; None if it is empty."""
     inner = text.strip()
     if not inner:
@@ -146,7 +128,7 @@ def _line(text: str, start: int, boxes: _Boxes) -> _Line | None:
     if first is None or last is None:
         first = last = first or last or (0.0, 0.0, 0.0, 0.0)
     bold = len(inner) <= 120 and boxes.bold(start) and boxes.bold(start + len(inner) // 2)
-    return _Line(
+    return TextLine(
         start,
         end,
         inner,
@@ -162,24 +144,18 @@ def _line(text: str, start: int, boxes: _Boxes) -> _Line | None:
 # --- order ------------------------------------------------------------------------------------------------------------
 
 
-def _in_order(lines: list[_Line], boxes: _Boxes) -> list[_Line]:
+def _in_order(lines: list[TextLine], boxes: _Boxes) -> list[TextLine]:
     """Stream order unless it is plainly not the reading order."""
     split = _split_columns(lines, boxes)
     if split is not None:
-        return _by_columns(split)
-    jumps = sum(_jumps_up(before, after) for before, after in pairwise(lines))
+        return by_columns(split)
+    jumps = sum(jumps_up(before, after) for before, after in pairwise(lines))
     if jumps > max(2, len(lines) // 10):
-        return _by_columns(lines)
+        return by_columns(lines)
     return lines
 
 
-def _jumps_up(before: _Line, after: _Line) -> bool:
-    """`after` stands above `before` in the same column: nobody reads that way."""
-    overlap = min(before.x1, after.x1) - max(before.x0, after.x0)
-    return after.y0 > before.y1 and overlap > 0.3 * min(before.x1 - before.x0, after.x1 - after.x0)
-
-
-def _split_columns(lines: list[_Line], boxes: _Boxes) -> list[_Line] | None:
+def _split_columns(lines: list[TextLine], boxes: _Boxes) -> list[TextLine] | None:
     """Lines that run across two columns of prose, cut at the strip between them; None where there are none."""
     left = min(line.x0 for line in lines)
     right = max(line.x1 for line in lines)
@@ -198,8 +174,8 @@ def _split_columns(lines: list[_Line], boxes: _Boxes) -> list[_Line] | None:
     fitting = {start: cut for start, cut in cuts.items() if cut[1] < high and cut[2] > low}
     if len(fitting) < max(4, len(wide) // 2) or not left + 0.25 * width < (low + high) / 2 < left + 0.75 * width:
         return None
-    result: list[_Line] = []
-    pieces: list[tuple[_Line, _Line]] = []
+    result: list[TextLine] = []
+    pieces: list[tuple[TextLine, TextLine]] = []
     for line in lines:
         cut = fitting.get(line.start)
         halves = _halves(line, cut[0], boxes) if cut else None
@@ -213,7 +189,7 @@ def _split_columns(lines: list[_Line], boxes: _Boxes) -> list[_Line] | None:
     return result if pieces and filled >= 1.2 * len(pieces) else None  # cells of a table do not fill their column
 
 
-def _widest_gap(line: _Line, boxes: _Boxes) -> tuple[int, float, float] | None:
+def _widest_gap(line: TextLine, boxes: _Boxes) -> tuple[int, float, float] | None:
     """(offset in the line, left edge, right edge) of its widest space, if much wider than a word space."""
     best: tuple[int, float, float] | None = None
     for match in re.finditer(" +", line.text):
@@ -229,81 +205,36 @@ def _widest_gap(line: _Line, boxes: _Boxes) -> tuple[int, float, float] | None:
     return best
 
 
-def _halves(line: _Line, at: int, boxes: _Boxes) -> tuple[_Line, _Line] | None:
+def _halves(line: TextLine, at: int, boxes: _Boxes) -> tuple[TextLine, TextLine] | None:
     first = _line(line.text[:at], line.start, boxes)
     second = _line(line.text[at:], line.start + at, boxes)
     return (first, second) if first and second else None
 
 
-def _by_columns(lines: list[_Line]) -> list[_Line]:
-    """Top to bottom; between lines that run across the page, the left column before the right one."""
-    left = min(line.x0 for line in lines)
-    right = max(line.x1 for line in lines)
-    middle_band = (left + 0.3 * (right - left), left + 0.7 * (right - left))
-    gutter = _gutter(lines, middle_band)
-    ordered: list[_Line] = []
-    block: list[_Line] = []
-    for line in sorted(lines, key=lambda line: (-line.y1, line.x0)):
-        across = gutter is None or line.x0 < gutter < line.x1
-        if across and gutter is not None:
-            ordered += _columns(block, gutter)
-            block = []
-            ordered.append(line)
-        else:
-            block.append(line)
-    return ordered + (_rows(block) if gutter is None else _columns(block, gutter))
-
-
-def _gutter(lines: list[_Line], band: tuple[float, float]) -> float | None:
-    """The x in the band that the fewest lines cross, if hardly any do and both sides are filled."""
-    best, best_crossed = None, len(lines)
-    for step in range(41):
-        x = band[0] + (band[1] - band[0]) * step / 40
-        crossed = sum(line.x0 < x < line.x1 for line in lines)
-        if crossed < best_crossed:
-            best, best_crossed = x, crossed
-    if best is None or best_crossed > 0.3 * len(lines):
-        return None
-    on_left = sum(line.x1 <= best for line in lines)
-    return best if min(on_left, len(lines) - best_crossed - on_left) >= 3 else None
-
-
-def _columns(block: list[_Line], gutter: float) -> list[_Line]:
-    return _rows([line for line in block if line.x0 < gutter]) + _rows([line for line in block if line.x0 >= gutter])
-
-
-def _rows(lines: list[_Line]) -> list[_Line]:
-    """Rows from top to bottom, each from left to right."""
-    ordered: list[_Line] = []
-    row: list[_Line] = []
-    for line in sorted(lines, key=lambda line: -(line.y0 + line.y1)):
-        if row and (line.y0 + line.y1) / 2 < row[0].y0 + 0.25 * row[0].size:
-            ordered += sorted(row, key=lambda line: line.x0)
-            row = []
-        row.append(line)
-    return ordered + sorted(row, key=lambda line: line.x0)
-
-
 # --- text -------------------------------------------------------------------------------------------------------------
 
 
-def _join_scripts(lines: list[_Line]) -> list[list[_Line]]:
+def _join_scripts(lines: list[TextLine]) -> list[list[TextLine]]:
     """Lines that pdfium broke at a superscript or an accent stand on one row again."""
-    rows: list[list[_Line]] = []
+    rows: list[list[TextLine]] = []
     for line in lines:
         before = rows[-1][-1] if rows else None
-        if before is not None and not before.hyphen and _same_row(before, line):
+        if before is not None and not _hyphen(before) and _same_row(before, line):
             rows[-1].append(line)
         else:
             rows.append([line])
     return rows
 
 
-def _same_row(before: _Line, after: _Line) -> bool:
+def _same_row(before: TextLine, after: TextLine) -> bool:
     overlap = min(before.y1, after.y1) - max(before.y0, after.y0)
     gap = after.x0 - before.x1
     height = max(before.size, after.size)
     return overlap > 0.4 * min(before.size, after.size) and -0.5 * height < gap < 1.5 * height
+
+
+def _hyphen(line: TextLine) -> bool:
+    return line.text[-1] in _HYPHENS
 
 
 class _Text:
@@ -319,7 +250,7 @@ class _Text:
             self.parts.append(text)
             self.length += len(text)
 
-    def add_line(self, line: _Line, upto: int) -> None:
+    def add_line(self, line: TextLine, upto: int) -> None:
         """The first `upto` characters of a line, without what cannot be stored."""
         text, position = line.text[:upto], 0
         for match in _DROPPED.finditer(text):
@@ -339,16 +270,16 @@ def _joined_surrogates(text: str) -> str:
     return clean(text) if "\ud800" <= max(text) <= "\udfff" else ""
 
 
-def _emit(rows: list[list[_Line]], page_text: str) -> Layout:
+def _emit(rows: list[list[TextLine]], page_text: str) -> Layout:
     out = _Text()
     body, spacing = _body_size(rows), _line_spacing(rows)
     headings: list[Heading] = []
-    previous: list[_Line] | None = None
+    previous: list[TextLine] | None = None
     level_before = 0
     for row in rows:
         level = _heading_level(row, body)
         if previous is not None:
-            joined = previous[-1].hyphen and _continue_word(out, previous[-1], row[0], page_text)
+            joined = _hyphen(previous[-1]) and _continue_word(out, previous[-1], row[0], page_text)
             if not joined:
                 out.add("\n\n" if _new_block(previous, row, spacing) or bool(level) != bool(level_before) else "\n")
         start = out.length
@@ -367,14 +298,14 @@ def _is_heading(text: str) -> bool:
     return len(text) <= 90 or (len(text) <= 180 and text[-1] not in ".!:;,")
 
 
-def _emit_row(out: _Text, row: list[_Line]) -> None:
+def _emit_row(out: _Text, row: list[TextLine]) -> None:
     for position, line in enumerate(row):
         if position and line.x0 - row[position - 1].x1 > 0.12 * max(line.size, row[position - 1].size):
             out.add(" ")
-        out.add_line(line, len(line.text) - line.hyphen)
+        out.add_line(line, len(line.text) - _hyphen(line))
 
 
-def _continue_word(out: _Text, before: _Line, after: _Line, page_text: str) -> bool:
+def _continue_word(out: _Text, before: TextLine, after: TextLine, page_text: str) -> bool:
     """A word cut by a hyphen at the line end: one word again, with its hyphen where the page writes it with one.
 
     Returns whether the next line follows without a break (not where the hyphen ends something else: "a - b").
@@ -390,7 +321,7 @@ def _continue_word(out: _Text, before: _Line, after: _Line, page_text: str) -> b
     return True
 
 
-def _body_size(rows: list[list[_Line]]) -> float:
+def _body_size(rows: list[list[TextLine]]) -> float:
     """The height of most characters."""
     weights: dict[float, int] = {}
     for row in rows:
@@ -400,20 +331,20 @@ def _body_size(rows: list[list[_Line]]) -> float:
     return max(weights, key=lambda size: weights[size])
 
 
-def _line_spacing(rows: list[list[_Line]]) -> float:
+def _line_spacing(rows: list[list[TextLine]]) -> float:
     """The usual distance from one line to the next; 0 where there is none."""
     steps = [before[0].y0 - after[0].y0 for before, after in pairwise(rows)]
     usual = sorted(step for step in steps if step > 0.5 * (rows[0][0].size or 1.0))
     return usual[len(usual) // 3] if len(usual) >= 3 else 0.0
 
 
-def _new_block(before: list[_Line], after: list[_Line], spacing: float) -> bool:
+def _new_block(before: list[TextLine], after: list[TextLine], spacing: float) -> bool:
     step = before[0].y0 - after[0].y0
     height = max(before[0].size, after[0].size)
     return step > 1.35 * max(spacing, 0.9 * height) if spacing else step > 1.9 * height
 
 
-def _heading_level(row: list[_Line], body: float) -> int:
+def _heading_level(row: list[TextLine], body: float) -> int:
     """1 to 4 for a heading, 0 for anything else."""
     text = row[0].text if len(row) == 1 else " ".join(line.text for line in row)
     upright = row[0].x1 - row[0].x0 < row[0].y1 - row[0].y0 and len(text) > 3  # set along the margin

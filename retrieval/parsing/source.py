@@ -39,6 +39,7 @@ class Source:
         path: Path | None = None,
         data: bytes | None = None,
         depth: int = 0,
+        root: Source | None = None,
     ) -> None:
         if (path is None) == (data is None):
             raise ValueError("a source is either a path or bytes")
@@ -50,7 +51,8 @@ class Source:
         self.metadata: dict[str, str] = {}
         self.warnings: list[str] = []
         self.page_count: int | None = None
-        self.pages_seen = 0  # by all attachments together: the limit is the whole mail's
+        self.root: Source = root or self  # the file that this lies in
+        self.files_seen = 0  # attachments read so far, of the whole file
         self._path = path
         self._data = data
 

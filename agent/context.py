@@ -51,7 +51,7 @@ class RunContext:
     hits: list[Hit] = field(default_factory=list)
     tool: str = ""
     written: str = ""  # what a person has seen of the answer so far
-    none_probability: float | None = None  # of "no passage holds the answer", where the engine tells
+    doubt: float | None = None  # that a passage holds the answer; see `agent.middleware.steer`
     refused: bool = False
     reason: str = ""
     began: float = field(default_factory=time.perf_counter)

@@ -21,6 +21,7 @@ __all__ = [
     "best_span",
     "check_answer",
     "content_words",
+    "coverage",
     "sentences",
     "strip_marks",
     "support",
@@ -171,6 +172,27 @@ _STOP = frozenset(
 )
 
 
+_QUESTION_WORDS = frozenset(
+    [
+        "how",
+        "many",
+        "much",
+        "who",
+        "what",
+        "when",
+        "where",
+        "which",
+        "why",
+        "tell",
+        "name",
+        "list",
+        "give",
+        "me",
+        "find",
+    ]
+)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckedSentence:
     """One sentence of an answer and where it is from."""
@@ -250,6 +272,18 @@ def content_words(text: str) -> list[str]:
 @lru_cache(maxsize=512)
 def _word_set(text: str) -> frozenset[str]:
     return frozenset(content_words(text))  # asked again for every word that streams
+
+
+def coverage(question: str, passages: Iterable[str]) -> float:
+    """The largest share of a question's content words that one passage holds, 0..1; 1 where it asks nothing by words.
+
+    A passage about something else shares few words with the question. Synonyms count as missing, so this is a hint,
+    to be weighed with what the model thinks.
+    """
+    asked = {word for word in content_words(question) if word not in _QUESTION_WORDS}
+    if not asked:
+        return 1.0
+    return max((len(asked & _word_set(text)) / len(asked) for text in passages), default=0.0)
 
 
 def _has_digit(word: str) -> bool:

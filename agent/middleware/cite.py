@@ -40,6 +40,10 @@ class CiteMiddleware(AgentMiddleware[Any, RunContext]):
         """Check the answer against what was given."""
         context = runtime.context
         if context.refused or context.tool != "search_documents":
+            if context.doubt is not None:
+                self._ledger.append(
+                    kind="grounding", run=context.run, body={"refused": True, "doubt": round(context.doubt, 6)}
+                )
             return None
         raw = str(state["messages"][-1].text)
         with context.step("check") as shown:
@@ -50,6 +54,7 @@ class CiteMiddleware(AgentMiddleware[Any, RunContext]):
                 run=context.run,
                 body={
                     "refused": refused,
+                    "doubt": None if context.doubt is None else round(context.doubt, 6),
                     "sentences": [
                         {"sources": list(sentence.numbers), "support": round(sentence.support, 4)}
                         for sentence in checked.sentences

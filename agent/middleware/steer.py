@@ -20,6 +20,7 @@ from langchain_core.runnables import Runnable
 
 from agent.context import Prompted, RunContext, RunStopped
 from agent.gate import StreamGate
+from agent.grounding import coverage
 from agent.middleware.cite import NOT_IN_DOCUMENTS
 from agent.prompts import Prompt
 from agent.updates import Token
@@ -39,8 +40,11 @@ PLAN_SCHEMA: dict[str, Any] = {
 }
 PLAN_TOKENS = 80
 CHOICE_TOKENS = 16
-# Above this probability of "no passage answers it" the assistant says so instead of guessing; see docs/decisions.
-NONE_THRESHOLD = 0.06
+# Doubt = the probability of "no passage answers it" + a share for words of the question that none holds. Above the
+# threshold the assistant says so instead of guessing; how the two numbers were found: docs/decisions/0003-steering.md.
+DOUBT_THRESHOLD = 0.09
+UNCOVERED_WEIGHT = 0.08
+UNKNOWN_NONE = 0.03  # where the engine gives no probabilities
 _WHICH = (
     "{passages}\n\n"
     'Which passage answers the question "{question}"? Reply with JSON only: {{"passage": number}}, 0 if none does.'
@@ -123,10 +127,11 @@ class SteerMiddleware(AgentMiddleware[Any, RunContext]):
             bound = _constrained(model, "which", schema, CHOICE_TOKENS, context, logprobs=True, top_logprobs=10)
             text, whole = self._stream(bound, context, "which", None)
             chosen, none = _read_choice(text, whole)
-            context.none_probability = none
-            shown["detail"] = f"passage {chosen} holds it" if chosen else "no passage holds it"
+            context.doubt = 1.0 if chosen == 0 else _doubt(context, UNKNOWN_NONE if none is None else none)
+            sure = context.doubt < DOUBT_THRESHOLD
+            shown["detail"] = f"passage {chosen} holds it" if sure else "no passage holds it"
             context.exchange.append(Prompted(role="assistant", content=text))
-        if chosen == 0 or (none is not None and none >= NONE_THRESHOLD):
+        if not sure:
             context.refused, context.reason = True, "The passages that were found do not hold the answer."
             return AIMessage(content=NOT_IN_DOCUMENTS)
         return self._answer(model, context, _ANSWER.format(question=context.question))
@@ -190,6 +195,11 @@ def _constrained(
         seed=context.seed,
         **more,
     )
+
+
+def _doubt(context: RunContext, none: float) -> float:
+    texts = (f"{item.source} {item.passage.heading}\n{item.passage.text}" for item in context.board.items)
+    return none + UNCOVERED_WEIGHT * (1.0 - coverage(context.question, texts))
 
 
 def _read_choice(text: str, whole: AIMessageChunk | None) -> tuple[int, float | None]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.evidence import Evidence, EvidenceBoard, estimate_tokens
 from agent.gate import StreamGate
-from agent.grounding import best_span, check_answer, sentences, strip_marks, support
+from agent.grounding import best_span, check_answer, coverage, sentences, strip_marks, support
 from retrieval.passage import Hit, Passage
 
 LAMP = "The lamp was lit on 4 May 1887 by Keeper Oda Brandt. It burns 1,250 litres of oil a year."
@@ -126,3 +126,9 @@ def test_the_budget_is_kept_but_the_best_passage_always_comes() -> None:
     new, _known = board.take(hits, digest_of=lambda _id: "x", budget_tokens=50, limit=5)
     assert [item.passage.text[:4] for item in new] == ["word"]
     assert estimate_tokens("a" * 32) >= 10
+
+
+def test_coverage_tells_a_passage_about_something_else() -> None:
+    assert coverage("How much oil does the lamp burn?", [LAMP, BOAT]) > 0.9
+    assert coverage("Which restaurant does the mayor prefer?", [LAMP, BOAT]) == 0.0
+    assert coverage("???", [LAMP]) == 1.0

@@ -173,23 +173,7 @@ _STOP = frozenset(
 
 
 _QUESTION_WORDS = frozenset(
-    [
-        "how",
-        "many",
-        "much",
-        "who",
-        "what",
-        "when",
-        "where",
-        "which",
-        "why",
-        "tell",
-        "name",
-        "list",
-        "give",
-        "me",
-        "find",
-    ]
+    {"how", "many", "much", "who", "what", "when", "where", "which", "why"} | {"tell", "name", "list", "give", "find"}
 )
 
 

@@ -1,0 +1,221 @@
+"""The chat: ask, watch the answer being written, follow its citations.
+
+The page only watches: the run belongs to the engine, so a reload, a second tab or another page in between lose
+nothing. Which conversation is open stands in the address (`?c=`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from agent.updates import Done, Failed, Stopped
+from provenance.errors import AppError, NotFoundError
+from ui.api import Message
+from ui.views.answer import draw_actions, draw_answer, draw_notices, draw_text, timing_line
+from ui.views.conversations import ADDRESS, choose, draw_conversations
+from ui.views.parts import THEME
+from ui.views.services import Services
+from ui.views.viewer import draw_viewer
+from ui.views.watching import Watched, step_line, steps_html
+from ui.views.welcome import draw_welcome
+from ui.views.words import esc, plain, say_error
+
+__all__ = ["render"]
+
+POLL_S = 0.25
+_PROBLEM = "chat.problem"
+_ASSISTANT = str(THEME / "icon.svg")
+_PERSON = ":material/person:"
+
+
+@dataclass(slots=True)
+class _Turn:
+    run: str
+    question: str = ""
+    message: Message | None = None
+
+
+def render(services: Services) -> None:
+    """The chat page."""
+    current = st.query_params.get(ADDRESS)
+    turns = _turns(services, current)
+    if turns is None:
+        current, turns = None, []
+    for turn in turns:
+        _draw_turn(services, turn, current, last=turn is turns[-1])
+    pressed = draw_welcome(services) if not turns else None
+    problem: AppError | None = st.session_state.pop(_PROBLEM, None)
+    if problem is not None:
+        say_error(problem)
+    question = st.chat_input("Ask your documents", key="chat.question") or pressed
+    draw_conversations(services, current)
+    if question:
+        _ask(services, question, current, turns)
+    draw_viewer(services)
+
+
+def _turns(services: Services, conversation: str | None) -> list[_Turn] | None:
+    """Questions with their answers, oldest first; None where the conversation is gone."""
+    if conversation is None:
+        return []
+    try:
+        messages = services.engine.conversation(conversation)
+    except NotFoundError as exc:
+        choose(None)
+        st.toast(plain(str(exc)), icon=":material/error:")
+        return None
+    turns: dict[str, _Turn] = {}
+    for message in messages:
+        turn = turns.setdefault(message.run, _Turn(run=message.run))
+        if message.role == "user":
+            turn.question = message.text
+        else:
+            turn.message = message
+    return list(turns.values())
+
+
+def _ask(services: Services, question: str, current: str | None, turns: list[_Turn]) -> None:
+    if turns and _is_running(turns[-1]):
+        st.session_state["chat.draft"] = question
+        st.toast("An answer is still being written. Stop it, or wait for its end.", icon=":material/hourglass_top:")
+        return
+    conversation, fresh = current, None
+    try:
+        if conversation is None:
+            conversation = fresh = services.engine.new_conversation()
+        services.engine.ask(question, conversation=conversation)
+    except AppError as exc:
+        if fresh is not None:
+            services.engine.delete_conversation(fresh)
+        st.session_state[_PROBLEM] = exc
+        st.rerun()
+    choose(conversation)
+    st.rerun()
+
+
+def _is_running(turn: _Turn) -> bool:
+    return _watched(turn.run).end is None and (turn.message is None or turn.message.state == "running")
+
+
+# -- one turn -----------------------------------------------------------------------------------------------------
+def _draw_turn(services: Services, turn: _Turn, conversation: str | None, *, last: bool) -> None:
+    if turn.question:
+        with st.chat_message("user", avatar=_PERSON), st.container(key=f"said-{turn.run}"):
+            st.html(f'<div class="wf-question">{esc(turn.question)}</div>')
+    with st.chat_message("assistant", avatar=_ASSISTANT):
+        watched = _catch_up(services, turn)
+        if watched is not None and watched.end is None and (turn.message is None or turn.message.state == "running"):
+            _watch(services, turn.run)
+        else:
+            _draw_end(services, turn, watched, conversation, last=last)
+
+
+def _draw_end(
+    services: Services, turn: _Turn, watched: Watched | None, conversation: str | None, *, last: bool
+) -> None:
+    end = watched.end if watched is not None else None
+    answer = turn.message.answer if turn.message else None
+    stopped = isinstance(end, Stopped) or (turn.message is not None and turn.message.state == "stopped")
+    if answer is None and isinstance(end, Done | Stopped):
+        answer = end.answer
+    if watched is not None:
+        draw_notices(watched.notices)
+    if answer is not None:
+        draw_answer(answer, key=turn.run, stopped=stopped)
+    elif isinstance(end, Failed):
+        say_error(AppError(end.message, hint=end.hint))
+    else:
+        _interrupted(turn)
+    if watched is not None and watched.steps:
+        label = f"How this was answered · {plain(timing_line(answer))}" if answer else "What was done"
+        with st.expander(label, key=f"steps.{turn.run}", type="compact"):
+            st.html(steps_html(watched.steps.values()))
+    elif answer is not None:
+        st.html(f'<div class="wf-note">{esc(timing_line(answer))}</div>')
+    draw_actions(
+        answer,
+        run=turn.run,
+        key=turn.run,
+        on_regenerate=(lambda: _again(services, turn, conversation)) if last else None,
+        on_record=lambda: services.go("audit", run=turn.run),
+    )
+
+
+def _interrupted(turn: _Turn) -> None:
+    text = turn.message.text if turn.message else ""
+    if text:
+        draw_text(f"text.{turn.run}", text, [])
+    st.html('<div class="wf-calm">This answer was cut off before its end. Ask again to get it whole.</div>')
+
+
+def _again(services: Services, turn: _Turn, conversation: str | None) -> None:
+    try:
+        try:
+            services.engine.ask(turn.question, conversation=conversation, regenerate=turn.run)
+        except NotFoundError:  # the run left no answer behind: ask the same question again
+            services.engine.ask(turn.question, conversation=conversation)
+    except AppError as exc:
+        st.session_state[_PROBLEM] = exc
+    st.rerun()
+
+
+# -- watching -----------------------------------------------------------------------------------------------------
+def _watched(run: str) -> Watched:
+    key = f"watch.{run}"
+    if key not in st.session_state:
+        st.session_state[key] = Watched(run)
+    watched: Watched = st.session_state[key]
+    return watched
+
+
+def _catch_up(services: Services, turn: _Turn) -> Watched | None:
+    """Everything the engine still knows of the run; None where it knows nothing (it was started anew since)."""
+    watched = _watched(turn.run)
+    if watched.end is None:
+        try:
+            watched.take(services.engine.updates(turn.run, after=watched.seen))
+        except NotFoundError:
+            return None
+    return watched
+
+
+@st.fragment(run_every=POLL_S)
+def _watch(services: Services, run: str) -> None:
+    """Draws what there is of a running answer; runs again by itself until the end."""
+    watched = _watched(run)
+    try:
+        watched.take(services.engine.updates(run, after=watched.seen))
+    except NotFoundError:
+        st.rerun()
+    except AppError as exc:  # the engine is being started again: say so, and look again at the next turn
+        say_error(exc)
+        return
+    if watched.end is not None:
+        st.session_state.pop(f"stopping.{run}", None)
+        st.rerun()
+    steps = list(watched.steps.values())
+    box = st.status(step_line(steps), type="compact", state="running")  # as a context manager it would end "complete"
+    box.html(steps_html(steps) or '<div class="wf-note">Waiting for the first step</div>')
+    draw_notices(watched.notices)
+    draw_text(f"live.{run}", watched.text, [], writing=True)
+    stopping = st.session_state.get(f"stopping.{run}", False)
+    st.button(
+        "Stopping…" if stopping else "Stop",
+        key=f"stop.{run}",
+        icon=":material/stop_circle:",
+        disabled=stopping,
+        on_click=_stop,
+        args=(services, run),
+        help="Stop writing. What is written is kept.",
+    )
+
+
+def _stop(services: Services, run: str) -> None:
+    try:
+        services.engine.stop(run)
+    except AppError as exc:
+        st.session_state[_PROBLEM] = exc
+    else:
+        st.session_state[f"stopping.{run}"] = True

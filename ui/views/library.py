@@ -1,0 +1,207 @@
+"""The library: add documents and watch them being read, see and delete what is there, try searches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from provenance.errors import AppError
+from ui.api import DocumentRow
+from ui.views.bench import draw_bench
+from ui.views.jobs import draw_jobs, remember_job
+from ui.views.services import Services
+from ui.views.viewer import draw_viewer, open_document
+from ui.views.welcome import SAMPLES
+from ui.views.words import ago, clock, count, esc, plain, say_error, shorten, size
+
+__all__ = ["choose_documents", "render"]
+
+PAGE_ROWS = 25
+_FILES, _FOLDER, _PATH = "Files", "A folder", "A path on this machine"
+_SORTS = {
+    "Newest first": lambda row: (row.added_at, row.id),
+    "Name": lambda row: row.name.casefold(),
+    "Largest first": lambda row: row.size_bytes,
+}
+_DOWNWARDS = {"Newest first", "Largest first"}
+_COLUMNS = [5.2, 1.3, 0.9, 1.1, 1.1, 1.3, 0.8]
+
+
+def render(services: Services) -> None:
+    """The library page."""
+    st.title("Library", anchor=False)
+    documents = services.engine.documents()
+    passages = sum(row.passages for row in documents)
+    total = size(sum(row.size_bytes for row in documents))
+    held = f"{count(len(documents), 'document')}, {count(passages, 'passage')}, {total}"
+    told = held if documents else "Nothing here yet. Add the documents you want to ask."
+    st.html(f'<div class="wf-note">{esc(told)}</div>')
+    _add(services, first=not documents)
+    draw_jobs(services)
+    shown, bench = st.tabs(["Documents", "Search test bench"], key="library.tabs")
+    with shown:
+        _documents(services, documents)
+    with bench:
+        draw_bench(services, empty=not documents)
+    draw_viewer(services)
+
+
+# -- adding -------------------------------------------------------------------------------------------------------
+def _add(services: Services, *, first: bool) -> None:
+    with st.container(border=True, key="library.add"):
+        way = st.segmented_control(
+            "Add",
+            [_FILES, _FOLDER, _PATH],
+            default=_FILES,
+            required=True,
+            key="library.way",
+            label_visibility="collapsed",
+        )
+        if way == _PATH:
+            _add_path(services)
+        else:
+            _add_uploads(services, folder=way == _FOLDER)
+        if first and SAMPLES.is_dir():
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.html('<div class="wf-note">Nothing at hand?</div>', width="content")
+                if st.button(
+                    "Try the sample documents", key="library.samples", type="tertiary", icon=":material/science:"
+                ):
+                    _ingest(services, [str(SAMPLES)])
+
+
+def _add_uploads(services: Services, *, folder: bool) -> None:
+    turn = st.session_state.setdefault("library.turn", 0)  # a new key empties the drop zone after its files are sent
+    files = st.file_uploader(
+        "A folder with documents" if folder else "Documents to read",
+        accept_multiple_files="directory" if folder else True,
+        key=f"library.upload.{'folder' if folder else 'files'}.{turn}",
+        max_upload_size=services.settings.max_file_mib,
+        label_visibility="collapsed",
+    )
+    if not files:
+        kinds = "PDF, Word, PowerPoint, Excel, CSV, HTML, Markdown, text, e-mail, source code, pictures of text."
+        limit = f"Up to {services.settings.max_file_mib} MiB each; they stay on this machine."
+        st.html(f'<div class="wf-note">{kinds} {limit}</div>')
+        return
+    try:
+        with st.spinner("Handing the files over …"):
+            remember_job(services.engine.upload([(file.name, file.getvalue()) for file in files]))
+    except AppError as exc:
+        say_error(exc)
+        return
+    st.session_state["library.turn"] = turn + 1
+    st.rerun()
+
+
+def _add_path(services: Services) -> None:
+    with st.form("library.path.form", border=False):
+        path = st.text_input(
+            "File or folder on the machine where Wherefrom runs",
+            key="library.path",
+            placeholder=str(Path.home() / "Documents"),
+            icon=":material/folder_open:",
+        )
+        sent = st.form_submit_button("Read it", type="primary", key="library.path.send")
+    if not sent:
+        return
+    if not path or not path.strip():
+        st.warning("Type the path of a file or a folder.", icon=":material/folder_open:")
+        return
+    _ingest(services, [str(Path(path.strip().strip("\"'")).expanduser().absolute())])
+
+
+def _ingest(services: Services, paths: list[str]) -> None:
+    try:
+        remember_job(services.engine.ingest(paths))
+    except AppError as exc:
+        say_error(exc)
+    else:
+        st.rerun()
+
+
+# -- what is there ------------------------------------------------------------------------------------------------
+def choose_documents(documents: list[DocumentRow], *, text: str, sort: str) -> list[DocumentRow]:
+    """The documents whose name, title, kind or path holds every word of `text`, in the order of `sort`."""
+    words = text.casefold().split()
+    fitting = [
+        row
+        for row in documents
+        if all(word in f"{row.name} {row.title} {row.kind} {row.path}".casefold() for word in words)
+    ]
+    return sorted(fitting, key=_SORTS[sort], reverse=sort in _DOWNWARDS)
+
+
+def _documents(services: Services, documents: list[DocumentRow]) -> None:
+    if not documents:
+        st.html('<div class="wf-calm">When a document is read it is listed here, with its pages and passages.</div>')
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = st.text_input(
+            "Filter",
+            key="library.filter",
+            placeholder="Filter by name, title or kind",
+            type="search",
+            live=True,
+            label_visibility="collapsed",
+        )
+        sort = st.selectbox("Order", list(_SORTS), key="library.sort", label_visibility="collapsed", width=170)
+    fitting = choose_documents(documents, text=text or "", sort=sort or "Newest first")
+    if not fitting:
+        st.html('<div class="wf-calm">No document fits the filter.</div>')
+        return
+    pages = (len(fitting) + PAGE_ROWS - 1) // PAGE_ROWS
+    key = f"library.page.{pages}"  # a filter that changes how many there are begins at the first
+    number = min(st.session_state.get(key, 1), pages)
+    _head()
+    for row in fitting[(number - 1) * PAGE_ROWS : number * PAGE_ROWS]:
+        _document(services, row)
+    if pages > 1:
+        st.pagination(pages, key=key)
+
+
+def _head() -> None:
+    with st.container(key="dochead"):
+        cells = st.columns(_COLUMNS, vertical_alignment="center", wrap=False)
+        for cell, word in zip(cells, ("Name", "Kind", "Pages", "Passages", "Size", "Added", ""), strict=True):
+            cell.html(f'<span class="wf-head">{word or "&nbsp;"}</span>')
+
+
+def _document(services: Services, row: DocumentRow) -> None:
+    with st.container(key=f"docrow-{row.id}"):
+        name, *facts, menu = st.columns(_COLUMNS, vertical_alignment="center", wrap=False)
+        with name:
+            if st.button(
+                plain(shorten(row.name, 90)), key=f"doc.open.{row.id}", type="tertiary", help="Open this document"
+            ):
+                open_document(row.id, row.name)
+            for warning in row.warnings[:3]:
+                st.html(f'<div class="wf-note wf-warn">{esc(warning)}</div>')
+        told = (row.kind, f"{row.pages:,}", f"{row.passages:,}", size(row.size_bytes), ago(row.added_at))
+        for cell, fact in zip(facts, told, strict=True):
+            title = clock(row.added_at) if fact is told[-1] else ""
+            cell.html(f'<span class="wf-cell" title="{esc(title)}">{esc(fact)}</span>')
+        if menu.button(
+            "", key=f"doc.delete.{row.id}", type="tertiary", icon=":material/delete:", help="Delete this document"
+        ):
+            _delete(services, row)
+
+
+@st.dialog("Delete this document?")
+def _delete(services: Services, row: DocumentRow) -> None:
+    st.markdown(
+        f"**{plain(row.name)}** leaves the library and is no longer used for answers. "
+        "The file where it came from is not touched, and the record keeps that it was here."
+    )
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Keep it", key="doc.keep"):
+            st.rerun()
+        if st.button("Delete", key="doc.delete.yes", type="primary", icon=":material/delete:"):
+            try:
+                services.engine.delete_document(row.id)
+            except AppError as exc:
+                say_error(exc)
+                return
+            st.toast(f"{plain(shorten(row.name, 60))} is deleted.", icon=":material/delete:")
+            st.rerun()

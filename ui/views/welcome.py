@@ -1,0 +1,69 @@
+"""What a fresh conversation shows: how to begin when the library is empty, else three questions to try."""
+
+from __future__ import annotations
+
+import base64
+import tomllib
+from pathlib import Path
+
+import streamlit as st
+
+import ui
+from provenance.errors import AppError
+from ui.api import DocumentRow
+from ui.views.jobs import draw_jobs, remember_job
+from ui.views.parts import THEME
+from ui.views.services import Services
+from ui.views.words import count, plain, say_error, shorten
+
+__all__ = ["SAMPLES", "draw_welcome", "examples"]
+
+SAMPLES = Path(ui.__file__).resolve().parent / "samples"
+
+
+def draw_welcome(services: Services) -> str | None:
+    """The empty state. Returns a question if one was pressed."""
+    documents = services.engine.documents()
+    icon = base64.b64encode((THEME / "icon.svg").read_bytes()).decode("ascii")
+    if documents:
+        told = f"{count(len(documents), 'document')} in the library. Every answer names the passage it came from."
+    else:
+        told = "Your library is empty. Add documents, then ask: every answer names the passage it came from."
+    st.html(
+        f'<div class="wf-hero"><img alt="" src="data:image/svg+xml;base64,{icon}">'
+        f"<h1>Ask your documents</h1><p>{told}</p></div>"
+    )
+    if not documents:
+        _first_steps(services)
+        return None
+    for n, question in enumerate(examples(documents)):
+        if st.button(plain(question), key=f"example-{n}", icon=":material/chat_bubble_outline:", width="stretch"):
+            return question
+    return None
+
+
+def _first_steps(services: Services) -> None:
+    with st.container(horizontal=True, horizontal_alignment="center"):
+        if st.button("Add documents", key="welcome.add", type="primary", icon=":material/upload_file:"):
+            services.go("library")
+        if SAMPLES.is_dir() and st.button("Try the sample documents", key="welcome.samples", icon=":material/science:"):
+            try:
+                remember_job(services.engine.ingest([str(SAMPLES)]))
+            except AppError as exc:
+                say_error(exc)
+    draw_jobs(services, on_done="rerun")
+
+
+def examples(documents: list[DocumentRow]) -> list[str]:
+    """Three questions: the samples' own where they were read, else made from the names of the newest documents."""
+    names = {document.name for document in documents}
+    file = SAMPLES / "questions.toml"
+    if file.is_file():
+        known = tomllib.loads(file.read_text(encoding="utf-8")).get("question", [])
+        fitting = [str(entry["text"]) for entry in known if entry.get("document") in names]
+        if len(fitting) >= 3:
+            return fitting[:3]
+    newest = sorted(documents, key=lambda document: document.added_at, reverse=True)
+    titles = [shorten(document.title or document.name, 60) for document in newest]
+    forms = ["What is “{}” about?", "Which amounts and dates does “{}” name?", "Who is named in “{}”, and for what?"]
+    return [form.format(titles[n % len(titles)]) for n, form in enumerate(forms)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from agent.updates import Done, Failed, Stopped
-from provenance.errors import AppError, NotFoundError
+from provenance.errors import AppError, NotFoundError, UsageError
 from ui.api import Message
 from ui.views.answer import draw_actions, draw_answer, draw_notices, draw_text, timing_line
 from ui.views.conversations import ADDRESS, choose, draw_conversations
@@ -26,6 +26,8 @@ __all__ = ["render"]
 
 POLL_S = 0.25
 _PROBLEM = "chat.problem"
+_DRAFT = "chat.draft"  # a question that was not taken goes back into the input
+_INPUT = "chat.question"
 _ASSISTANT = str(THEME / "icon.svg")
 _PERSON = ":material/person:"
 
@@ -49,7 +51,10 @@ def render(services: Services) -> None:
     problem: AppError | None = st.session_state.pop(_PROBLEM, None)
     if problem is not None:
         say_error(problem)
-    question = st.chat_input("Ask your documents", key="chat.question") or pressed
+    draft: str | None = st.session_state.pop(_DRAFT, None)
+    if draft is not None:
+        st.session_state[_INPUT] = draft
+    question = st.chat_input("Ask your documents", key=_INPUT) or pressed
     draw_conversations(services, current)
     if question:
         _ask(services, question, current, turns)
@@ -78,9 +83,11 @@ def _turns(services: Services, conversation: str | None) -> list[_Turn] | None:
 
 def _ask(services: Services, question: str, current: str | None, turns: list[_Turn]) -> None:
     if turns and _is_running(turns[-1]):
-        st.session_state["chat.draft"] = question
-        st.toast("An answer is still being written. Stop it, or wait for its end.", icon=":material/hourglass_top:")
-        return
+        st.session_state[_DRAFT] = question
+        st.session_state[_PROBLEM] = UsageError(
+            "An answer is still being written.", hint="Stop it, or wait for its end."
+        )
+        st.rerun()
     conversation, fresh = current, None
     try:
         if conversation is None:
@@ -90,6 +97,7 @@ def _ask(services: Services, question: str, current: str | None, turns: list[_Tu
         if fresh is not None:
             services.engine.delete_conversation(fresh)
         st.session_state[_PROBLEM] = exc
+        st.session_state[_DRAFT] = question
         st.rerun()
     choose(conversation)
     st.rerun()

@@ -76,18 +76,20 @@ def _row(services: Services, row: ConversationRow, *, is_open: bool) -> None:
 @st.dialog("Rename conversation")
 def _rename(services: Services, row: ConversationRow) -> None:
     with st.form("rename", border=False):
-        title = st.text_input("Title", value=row.title, key="rename.title", max_chars=120)
-        if not st.form_submit_button("Save", type="primary", key="rename.save"):
-            return
-    if not title or not title.strip():
-        st.warning("A title needs at least one character.")
+        st.text_input("Title", value=row.title, key="rename.title", max_chars=120)
+        if st.form_submit_button("Save", type="primary", key="rename.save", on_click=_save, args=(services, row.id)):
+            st.rerun()
+
+
+def _save(services: Services, conversation: str) -> None:
+    title = st.session_state.get("rename.title", "").strip()
+    if not title:
+        st.toast("A title needs at least one character.", icon=":material/error:")
         return
     try:
-        services.engine.rename_conversation(row.id, title.strip())
+        services.engine.rename_conversation(conversation, title)
     except AppError as exc:
-        say_error(exc)
-    else:
-        st.rerun()
+        st.toast(plain(f"{exc} {exc.hint}"), icon=":material/error:")
 
 
 @st.dialog("Delete this conversation?")
@@ -99,12 +101,21 @@ def _delete(services: Services, row: ConversationRow, *, is_open: bool) -> None:
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Keep it", key="delete.keep"):
             st.rerun()
-        if st.button("Delete", key="delete.yes", type="primary", icon=":material/delete:"):
-            try:
-                services.engine.delete_conversation(row.id)
-            except AppError as exc:
-                say_error(exc)
-                return
+        if st.button(
+            "Delete",
+            key="delete.yes",
+            type="primary",
+            icon=":material/delete:",
+            on_click=_drop,
+            args=(services, row.id),
+        ):
             if is_open:
                 choose(None)
             st.rerun()
+
+
+def _drop(services: Services, conversation: str) -> None:
+    try:
+        services.engine.delete_conversation(conversation)
+    except AppError as exc:
+        st.toast(plain(f"{exc} {exc.hint}"), icon=":material/error:")

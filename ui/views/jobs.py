@@ -5,8 +5,6 @@ The jobs live in the engine; a session only remembers which ones it saw, so that
 
 from __future__ import annotations
 
-from typing import Literal
-
 import streamlit as st
 
 from provenance.errors import AppError, NotFoundError
@@ -42,21 +40,21 @@ def remember_job(job: IngestJob) -> None:
     _seen()[job.id] = job
 
 
-def draw_jobs(services: Services, *, on_done: Literal["rerun", "stay"] = "rerun") -> None:
-    """Running jobs of anyone, and finished ones of this session. While one runs, this part draws itself again."""
-    try:
-        for job in services.engine.jobs():
-            if is_active(job) or job.id in _seen():
-                _seen()[job.id] = job
-    except AppError as exc:
-        say_error(exc)
-        return
+def draw_jobs(services: Services, *, finished: bool = True) -> bool:
+    """Running jobs of anyone, and finished ones of this session unless they are not wanted.
+
+    While one runs, this part draws itself again, and the whole page once it has ended. Returns whether one runs.
+    """
+    for job in services.engine.jobs():
+        if is_active(job) or job.id in _seen():
+            _seen()[job.id] = job
     jobs = list(_seen().values())
     if any(is_active(job) for job in jobs):
-        _follow(services, on_done)
-    else:
-        for job in jobs:
-            _draw(services, job)
+        _follow(services)
+        return True
+    for job in jobs if finished else []:
+        _draw(services, job)
+    return False
 
 
 def _seen() -> dict[str, IngestJob]:
@@ -65,20 +63,18 @@ def _seen() -> dict[str, IngestJob]:
 
 
 @st.fragment(run_every=POLL_S)
-def _follow(services: Services, on_done: Literal["rerun", "stay"]) -> None:
-    ended = False
+def _follow(services: Services) -> None:
     for id_, before in list(_seen().items()):
-        if is_active(before):
-            try:
-                _seen()[id_] = services.engine.job(id_)
-            except NotFoundError:
-                del _seen()[id_]
-                continue
-            except AppError as exc:
-                say_error(exc)
-                return
-            ended = ended or not is_active(_seen()[id_])
-    if ended and on_done == "rerun":
+        if not is_active(before):
+            continue
+        try:
+            _seen()[id_] = services.engine.job(id_)
+        except NotFoundError:
+            del _seen()[id_]
+        except AppError as exc:
+            say_error(exc)
+            return
+    if not any(is_active(job) for job in _seen().values()):
         st.rerun()
     for job in list(_seen().values()):
         _draw(services, job)

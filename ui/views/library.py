@@ -12,7 +12,7 @@ from ui.views.bench import draw_bench
 from ui.views.jobs import draw_jobs, remember_job
 from ui.views.services import Services
 from ui.views.viewer import draw_viewer, open_document
-from ui.views.welcome import SAMPLES
+from ui.views.welcome import sample_files
 from ui.views.words import ago, clock, count, esc, plain, say_error, shorten, size
 
 __all__ = ["choose_documents", "render"]
@@ -62,13 +62,14 @@ def _add(services: Services, *, first: bool) -> None:
             _add_path(services)
         else:
             _add_uploads(services, folder=way == _FOLDER)
-        if first and SAMPLES.is_dir():
+        samples = sample_files() if first else []
+        if samples:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.html('<div class="wf-note">Nothing at hand?</div>', width="content")
                 if st.button(
                     "Try the sample documents", key="library.samples", type="tertiary", icon=":material/science:"
                 ):
-                    _ingest(services, [str(SAMPLES)])
+                    _ingest(services, samples)
 
 
 def _add_uploads(services: Services, *, folder: bool) -> None:
@@ -197,11 +198,21 @@ def _delete(services: Services, row: DocumentRow) -> None:
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Keep it", key="doc.keep"):
             st.rerun()
-        if st.button("Delete", key="doc.delete.yes", type="primary", icon=":material/delete:"):
-            try:
-                services.engine.delete_document(row.id)
-            except AppError as exc:
-                say_error(exc)
-                return
-            st.toast(f"{plain(shorten(row.name, 60))} is deleted.", icon=":material/delete:")
+        if st.button(
+            "Delete",
+            key="doc.delete.yes",
+            type="primary",
+            icon=":material/delete:",
+            on_click=_drop,
+            args=(services, row),
+        ):
             st.rerun()
+
+
+def _drop(services: Services, row: DocumentRow) -> None:
+    try:
+        services.engine.delete_document(row.id)
+    except AppError as exc:
+        st.toast(plain(f"{exc} {exc.hint}"), icon=":material/error:")
+    else:
+        st.toast(f"{plain(shorten(row.name, 60))} is deleted.", icon=":material/delete:")

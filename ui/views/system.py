@@ -102,7 +102,7 @@ def checks_html(checks: list[Check]) -> str:
             f'<span class="icon {colour}">{icon}</span>'
             f'<span class="main">{esc(check.name)}{hint}</span><span class="side">{esc(check.detail)}</span></div>'
         )
-    return f'<div class="wf-rows" role="list">{tag}{rows}</div>'
+    return f'<div class="wf-rows" role="list"><div>{tag}</div>{rows}</div>'
 
 
 # -- what it can use ----------------------------------------------------------------------------------------------

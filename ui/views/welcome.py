@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import tomllib
+import json
 from pathlib import Path
 
 import streamlit as st
@@ -16,9 +16,10 @@ from ui.views.parts import THEME
 from ui.views.services import Services
 from ui.views.words import count, plain, say_error, shorten
 
-__all__ = ["SAMPLES", "draw_welcome", "examples"]
+__all__ = ["draw_welcome", "examples", "sample_files"]
 
-SAMPLES = Path(ui.__file__).resolve().parent / "samples"
+_SAMPLES = Path(ui.__file__).resolve().parent / "samples"
+_QUESTIONS = "questions.json"
 
 
 def draw_welcome(services: Services) -> str | None:
@@ -35,6 +36,7 @@ def draw_welcome(services: Services) -> str | None:
     )
     if not documents:
         _first_steps(services)
+    if draw_jobs(services, finished=False) or not documents:
         return None
     for n, question in enumerate(examples(documents)):
         if st.button(plain(question), key=f"example-{n}", icon=":material/chat_bubble_outline:", width="stretch"):
@@ -46,23 +48,29 @@ def _first_steps(services: Services) -> None:
     with st.container(horizontal=True, horizontal_alignment="center"):
         if st.button("Add documents", key="welcome.add", type="primary", icon=":material/upload_file:"):
             services.go("library")
-        if SAMPLES.is_dir() and st.button("Try the sample documents", key="welcome.samples", icon=":material/science:"):
+        samples = sample_files()
+        if samples and st.button("Try the sample documents", key="welcome.samples", icon=":material/science:"):
             try:
-                remember_job(services.engine.ingest([str(SAMPLES)]))
+                remember_job(services.engine.ingest(samples))
             except AppError as exc:
                 say_error(exc)
-    draw_jobs(services, on_done="rerun")
+
+
+def sample_files() -> list[str]:
+    """The documents that come with Wherefrom, without the list of questions about them."""
+    if not _SAMPLES.is_dir():
+        return []
+    return [str(file) for file in sorted(_SAMPLES.iterdir()) if file.is_file() and file.name != _QUESTIONS]
 
 
 def examples(documents: list[DocumentRow]) -> list[str]:
     """Three questions: the samples' own where they were read, else made from the names of the newest documents."""
     names = {document.name for document in documents}
-    file = SAMPLES / "questions.toml"
+    file = _SAMPLES / _QUESTIONS
     if file.is_file():
-        known = tomllib.loads(file.read_text(encoding="utf-8")).get("question", [])
-        fitting = [str(entry["text"]) for entry in known if entry.get("document") in names]
-        if len(fitting) >= 3:
-            return fitting[:3]
+        known = json.loads(file.read_text(encoding="utf-8"))
+        if len(known) >= 3 and {entry["document"] for entry in known} - {""} <= names:
+            return [str(entry["question"]) for entry in known[:3]]
     newest = sorted(documents, key=lambda document: document.added_at, reverse=True)
     titles = [shorten(document.title or document.name, 60) for document in newest]
     forms = ["What is “{}” about?", "Which amounts and dates does “{}” name?", "Who is named in “{}”, and for what?"]

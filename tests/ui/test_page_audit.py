@@ -1,0 +1,153 @@
+"""The audit pages: the list with its filters, the check of the ledger, the record of a run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.fake_engine import FakeEngine
+from tests.ui.page_harness import Stage, part, texts
+from ui.api import EventRow, Record, RunRow
+from ui.settings import Settings
+from ui.views.audit import state_tags
+from ui.views.record import event_title, record_html
+
+
+@pytest.fixture
+def engine() -> Iterator[FakeEngine]:
+    Stage.engine, Stage.settings, Stage.went = FakeEngine(token_s=0.001), Settings(), []
+    for question in ("Which turbine stood still?", "What is the mayor's salary?", "Please fail"):
+        run = Stage.engine.ask(question)
+        for _ in Stage.engine.watch(run):
+            pass
+    while any(row.state == "running" for row in Stage.engine.runs()):
+        time.sleep(0.01)
+    yield Stage.engine
+    Stage.engine.close()
+
+
+def open_audit(**query: str) -> AppTest:
+    def script() -> None:
+        from tests.ui.page_harness import services
+        from ui.views import audit
+
+        audit.render(services())
+
+    at = AppTest.from_function(script, default_timeout=60)
+    at.query_params.update(query)
+    return at.run()
+
+
+def listed(at: AppTest) -> list[str]:
+    return [button.label for button in at.button if button.key.startswith("run.")]
+
+
+def test_runs_are_listed_newest_first_with_their_state(engine: FakeEngine) -> None:
+    at = open_audit()
+    assert not at.exception and not at.error
+    assert listed(at) == ["Please fail", r"What is the mayor\'s salary?", "Which turbine stood still?"]
+    said = texts(at)
+    assert ">refused<" in said and ">failed<" in said and ">done<" in said
+
+
+def test_filters_by_text_kind_and_state(engine: FakeEngine) -> None:
+    at = open_audit()
+    at.text_input(key="audit.text").set_value("turbine").run()
+    assert listed(at) == ["Which turbine stood still?"]
+    at.text_input(key="audit.text").set_value("").run()
+    at.selectbox(key="audit.state").set_value("refused").run()
+    assert listed(at) == [r"What is the mayor\'s salary?"]
+    at.selectbox(key="audit.kind").set_value("ingest").run()
+    assert listed(at) == [] and "No run fits the filter" in texts(at)
+
+
+def test_a_whole_ledger_verifies_and_shows_its_head(engine: FakeEngine) -> None:
+    at = open_audit()
+    at.button(key="audit.verify.run").click().run()
+    assert "The ledger is whole" in at.success[0].value
+    assert engine.verify().head in texts(at)
+
+
+def test_a_changed_ledger_names_the_first_bad_event(engine: FakeEngine) -> None:
+    engine.corrupt_at = 4
+    at = open_audit()
+    at.button(key="audit.verify.run").click().run()
+    assert not at.success
+    assert "The ledger was changed" in at.error[0].value and "Event 4" in at.error[0].value
+
+
+def test_a_record_is_a_readable_tree_with_its_answer(engine: FakeEngine) -> None:
+    run = engine.runs()[-1].run
+    at = open_audit(run=run)
+    assert not at.exception and not at.error
+    said = texts(at)
+    for piece in ("Which turbine stood still?", "Question received", "Documents searched: ", "Model called", "Answer"):
+        assert piece in said
+    for event in engine.record(run).events:
+        assert event.digest in said
+    [source] = [button for button in at.button if button.key == "source-audit-1"]
+    source.click().run()
+    assert "highlighted" in part(at, "wherefrom_page")[0]["label"]
+
+
+def test_the_raw_events_can_be_unfolded_and_the_record_saved(engine: FakeEngine) -> None:
+    at = open_audit(run=engine.runs()[-1].run)
+    assert not at.json
+    assert at.download_button(key="audit.download").label == "Download this record"
+    at.session_state["audit.raw"] = True
+    at.run()
+    assert at.json and "request" in at.json[0].value
+
+
+def test_a_run_opens_from_the_list_and_back(engine: FakeEngine) -> None:
+    at = open_audit()
+    at.button(key=f"run.{engine.runs()[0].run}").click().run()
+    assert at.query_params["run"] == engine.runs()[0].run
+    at.button(key="audit.back").click().run()
+    assert "run" not in at.query_params and len(listed(at)) == 3
+
+
+def test_a_run_that_does_not_exist_is_said(engine: FakeEngine) -> None:
+    at = open_audit(run="r-nowhere")
+    assert not at.exception
+    assert "There is no run" in at.error[0].value
+
+
+def _event(kind: str, **body: object) -> EventRow:
+    return EventRow(seq=1, at="2026-01-01T00:00:00Z", run="r", kind=kind, digest="v1:0", body=dict(body))
+
+
+def test_every_field_of_every_event_is_shown_and_escaped() -> None:
+    events = [
+        _event("guard", ring="input", action="block", rule="<i>x</i>", score=0.98765),
+        _event("retrieval", passages=[{"id": 7, "score": 0.5, "document": "<b>a</b>"}], search_s=0.25),
+        EventRow(
+            seq=3, at="2026-01-01T00:00:02Z", run="r", kind="answer", digest="v1:1",
+            body={"commitments": {"answer": "sha"}, "nested": {"seed": 123456, "flag": True, "nothing": None}},
+            contents={"answer": "<script>1</script>", "question": None},
+        ),
+    ]  # fmt: skip
+    row = RunRow(run="r", kind="ask", at="2026-01-01T00:00:00Z", title="t", events=3, state="done")
+    html = record_html(Record(run=row, events=events))
+    assert "<i>" not in html and "<b>" not in html and "<script" not in html
+    assert "&lt;i&gt;x&lt;/i&gt;" in html and "0.9877" in html and "0.2 s" in html and "123456" in html
+    assert "(erased)" in html and "+2.0 s" in html and 'class="bad"' in html
+    assert event_title(events[0]) == "Guard decided “block” on input"
+    assert event_title(events[1]) == "Documents searched: 1 passage"
+    assert event_title(_event("something_new")) == "Something new"
+
+
+@pytest.mark.parametrize(
+    ("state", "refused", "blocked", "words"),
+    [
+        ("done", False, False, ["done"]),
+        ("done", True, False, ["refused"]),
+        ("failed", False, True, ["failed", "blocked"]),
+    ],
+)
+def test_state_tags_say_what_matters(state: str, refused: bool, blocked: bool, words: list[str]) -> None:
+    row = RunRow(run="r", kind="ask", at="", title="", events=1, state=state, refused=refused, blocked=blocked)  # type: ignore[arg-type]
+    assert [word for word in ("done", "failed", "refused", "blocked") if f">{word}<" in state_tags(row)] == words

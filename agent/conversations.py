@@ -15,64 +15,30 @@ from __future__ import annotations
 
 import builtins
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, cast
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
 
 from agent.tables import conversations, messages
+from agent.turns import (
+    MAX_NAME,
+    UNTITLED,
+    Conversation,
+    State,
+    StoredMessage,
+    StoredTurn,
+    message_of,
+    one_line,
+    title_from,
+    turn_of,
+)
 from provenance.database import Database
 from provenance.errors import NotFoundError, UsageError
 from provenance.ledger import new_run_id
 
 __all__ = ["Conversation", "Conversations", "State", "StoredMessage", "StoredTurn", "title_from"]
-
-State = Literal["running", "done", "stopped", "failed", "interrupted"]
-UNTITLED = "New conversation"
-MAX_TITLE = 60  # characters of a title made from a question
-MAX_NAME = 200  # of one that a person gives
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Conversation:
-    """One line of the list."""
-
-    id: str
-    title: str
-    created_at: str  # RFC 3339, UTC
-    updated_at: str
-    messages: int  # shown ones: an answer that was written again counts once
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StoredMessage:
-    """One message."""
-
-    id: int
-    conversation: str
-    turn: int
-    role: Literal["user", "assistant"]
-    run: str
-    text: str
-    state: State
-    at: str
-    answer_json: str | None = None
-    superseded_by: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StoredTurn:
-    """A finished turn, for the model. `exchange` and `evidence` are equal to what `append_assistant` was given."""
-
-    run: str
-    question: str
-    answer: str
-    state: State
-    exchange: tuple[dict[str, Any], ...]  # {"role", "content"}, as the model read and wrote them
-    evidence: tuple[dict[str, Any], ...]  # with their numbers
 
 
 def _utc_now() -> datetime:
@@ -119,7 +85,7 @@ class Conversations:
             NotFoundError: If it does not exist.
             UsageError: If nothing readable is left of the name.
         """
-        name = _one_line(title)[:MAX_NAME].strip()
+        name = one_line(title)[:MAX_NAME].strip()
         if not name:
             raise UsageError("The name of a conversation cannot be empty.", hint="Type a few words.")
         with self._database.write() as conn:
@@ -154,13 +120,13 @@ class Conversations:
             query = query.where(messages.c.superseded_by.is_(None))
         with self._database.read() as conn:
             _must_exist(conn, conversation)
-            return [_message(row) for row in conn.execute(query.order_by(messages.c.turn, messages.c.id))]
+            return [message_of(row) for row in conn.execute(query.order_by(messages.c.turn, messages.c.id))]
 
     def find(self, run: str) -> StoredMessage | None:
         """The answer of a run, whichever conversation it is in; None where it was deleted or never was."""
         with self._database.read() as conn:
             row = conn.execute(select(messages).where(_answer_of(run))).one_or_none()
-        return None if row is None else _message(row)
+        return None if row is None else message_of(row)
 
     def append_user(self, conversation: str, run: str, text: str) -> StoredMessage:
         """A question. Its answer stands beside it as "running" from now on; the first one gives the title.
@@ -179,7 +145,7 @@ class Conversations:
             if turn == 1:
                 _retitle(conn, conversation, text)
             self._touch(conn, conversation)
-        return _message(row)
+        return message_of(row)
 
     def append_assistant(
         self,
@@ -280,7 +246,7 @@ class Conversations:
             query = query.where(messages.c.turn < turn.scalar_subquery())
         with self._database.read() as conn:
             _must_exist(conn, conversation)
-            return [_turn(row) for row in conn.execute(query)]
+            return [turn_of(row) for row in conn.execute(query)]
 
     def recover(self) -> builtins.list[str]:
         """Mark what a dead process left "running" as "interrupted"; the runs. Call it once, before any run starts."""
@@ -318,28 +284,6 @@ class Conversations:
                 raw = conn.connection.driver_connection
                 assert raw is not None
                 raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
-
-def title_from(question: str) -> str:
-    """A title of at most 60 characters, shortened at a word.
-
-    Example:
-        >>> title_from("  What is\\nthe rent? ")
-        'What is the rent?'
-        >>> title_from("How much did the three largest suppliers of the northern plant charge in 2023?")
-        'How much did the three largest suppliers of the northern…'
-    """
-    line = _one_line(question)
-    if len(line) <= MAX_TITLE:
-        return line or UNTITLED
-    cut = line[:MAX_TITLE]
-    at = cut.rfind(" ")
-    return (cut[:at] if at > MAX_TITLE // 2 else cut[:-1]).rstrip(" ,;:-") + "…"
-
-
-def _one_line(text: str) -> str:
-    printable = "".join(c if c.isprintable() or c in "\u200d\ufe0f" else " " for c in text[:2000])
-    return re.sub(r"\s+", " ", printable).strip()
 
 
 def _answer_of(run: str) -> ColumnElement[bool]:
@@ -385,29 +329,3 @@ def _overwrite(conn: Connection) -> None:
 
 def _json(values: Sequence[Mapping[str, Any]]) -> str | None:
     return json.dumps([dict(value) for value in values], ensure_ascii=False) if values else None
-
-
-def _message(row: Row[Any]) -> StoredMessage:
-    return StoredMessage(
-        id=row.id,
-        conversation=row.conversation,
-        turn=row.turn,
-        role=cast(Literal["user", "assistant"], row.role),
-        run=row.run,
-        text=row.text,
-        state=cast(State, row.state),
-        at=row.at,
-        answer_json=row.answer,
-        superseded_by=row.superseded_by,
-    )
-
-
-def _turn(row: Row[Any]) -> StoredTurn:
-    return StoredTurn(
-        run=row.run,
-        question=row.question,
-        answer=row.text,
-        state=cast(State, row.state),
-        exchange=tuple(json.loads(row.exchange or "[]")),
-        evidence=tuple(json.loads(row.evidence or "[]")),
-    )

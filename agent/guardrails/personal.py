@@ -20,7 +20,7 @@ __all__ = ["PersonalGuard", "find_personal", "iban_holds", "luhn_holds"]
 # Every pattern starts at a place where the character before cannot belong to it and has only bounded repeats: time
 # grows with the length of the text alone.
 _EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,6}[^\W\d_]{2,24}(?![\w-])")
-_PHONE = re.compile(r"(?<![\w+.,/-])(?:\+ ?|00)?\(?\d(?:[ ().\-/]{0,3}\d){6,14}(?![\w]|[.,:]\d)")
+_PHONE = re.compile(r"(?<![\w+./-])(?<!\d,)(?:\+ ?|00)?\(?\d(?:[ ().\-/]{0,3}\d){6,14}(?![\w]|[.,:]\d)")
 _CARD = re.compile(r"(?<![\w.,+-])\d(?:[ -]?\d){11,18}(?![\w]|[.,]\d)")
 _IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}", re.IGNORECASE)
 _SSN = re.compile(r"(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])")
@@ -67,7 +67,7 @@ _IBAN_LENGTH = {
 _NEAR = 32  # characters before a number in which a word may say what it is
 _PHONE_WORD = re.compile(
     r"(?:phone|tel\b|tel[.:]|telephone|telefon|t[eé]l[eé]phone|call|mobile|mobil|cell|fax|whatsapp|sms|dial|handy|n[uú]mero"
-    r"|rufnummer|contact|reach|hotline|number is)",
+    r"|rufnummer|contact|reach|hotline|number is|-office)",
     re.IGNORECASE,
 )
 _CARD_WORD = re.compile(r"card|karte|carte|tarjeta|visa|\bmaster|amex|maestro|discover|diners|jcb|pan\b", re.IGNORECASE)
@@ -146,17 +146,18 @@ def _phones(text: str) -> Iterator[Finding]:
         digits = re.sub(r"\D", "", raw)
         if re.fullmatch(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}", raw) or raw.count("(") != raw.count(")"):
             continue  # a date, a formula
-        yield Finding(match.start(), match.end(), "phone", _phone_score(raw, digits, _before(text, match.start())))
+        around = f"{_before(text, match.start())} {text[match.end() : match.end() + 10]}"
+        yield Finding(match.start(), match.end(), "phone", _phone_score(raw, digits, around))
 
 
-def _phone_score(raw: str, digits: str, before: str) -> float:
+def _phone_score(raw: str, digits: str, around: str) -> float:
     if raw.startswith("+") and 8 <= len(digits) <= 15:
         return 0.9
     if re.fullmatch(r"(?:1[ .-])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[.-])[2-9]\d{2}[ .-]\d{4}", raw):
         return 0.85  # North America
     if re.fullmatch(r"\(?0[1-9]\d{0,3}\)?(?:[ /-]{1,3}\d{2,4}){2,4}", raw) and 9 <= len(digits) <= 11:
         return 0.7  # with a trunk zero, in groups
-    if _PHONE_WORD.search(before) and 7 <= len(digits) <= 15:
+    if _PHONE_WORD.search(around) and 7 <= len(digits) <= 15:
         return 0.8
     return 0.2
 

@@ -1,0 +1,235 @@
+"""The guards over folders of attacks and of ordinary text: what they find, what they raise for nothing, what they cost.
+
+    wherefrom bench guards --data DIR [--limit N --seed S] [--json]
+
+`DIR` is searched for files in these forms, whatever they are called: JSON lines of {text, label: 1 attack | 0 benign};
+of {document, label} (an instruction planted in a document, or the same document clean); of {full_text, spans} (personal
+data); SQuAD JSON and BEIR `corpus.jsonl` (ordinary paragraphs); a folder `good/` of ordinary files. Rates are given for
+all rows and for the odd ones alone, because the signs were developed on the even ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from agent.guardrails.base import Verdict
+from agent.guardrails.rings import Guards
+
+__all__ = ["run"]
+
+_LABELS = {
+    "CREDIT_CARD": "credit_card",
+    "PHONE_NUMBER": "phone",
+    "EMAIL_ADDRESS": "email",
+    "IBAN_CODE": "iban",
+    "US_SSN": "us_ssn",
+    "US_DRIVER_LICENSE": "driver_licence",
+    "IP_ADDRESS": "ip_address",
+}
+
+
+class _Row(NamedTuple):
+    place: int  # in its file: even rows were developed on
+    text: str
+    planted: bool
+    group: str
+
+
+def run(*, data: str | None = None, limit: int = 0, seed: int = 0, **_options: Any) -> dict[str, Any]:
+    """Check everything under `data`.
+
+    Args:
+        data: The folder; default: `../shared/eval` beside the checkout.
+        limit: At most this many rows of each file, drawn with `seed`; 0 takes all.
+        seed: Of the draw.
+    Returns:
+        One JSON object: recall and false alarms by form, personal data's span F1, milliseconds by ring.
+    """
+    folder = Path(data) if data else Path(__file__).resolve().parents[2] / "shared" / "eval"
+    guards = Guards()
+    bench = _Bench(guards, limit, random.Random(seed))
+    bench.read(folder)
+    return {
+        "policy": guards.policy.version,
+        "guards": guards.versions,
+        "direct": _rates(bench.direct, bench.input_fires),
+        "indirect": _rates(bench.indirect, bench.retrieved_fires),
+        "ordinary": _rates(bench.ordinary, bench.retrieved_fires),
+        "personal": bench.personal_scores(),
+        "latency_ms": {ring: _spread(times) for ring, times in sorted(bench.times.items())},
+        "ten_kilobytes_ms": _ten_kilobytes(guards, [row.text for row in bench.ordinary]),
+    }
+
+
+class _Bench:
+    """The rows that were found, by form, and the time that checking them took."""
+
+    def __init__(self, guards: Guards, limit: int, chance: random.Random) -> None:
+        self._guards, self._limit, self._chance = guards, limit, chance
+        self.direct: list[_Row] = []
+        self.indirect: list[_Row] = []
+        self.ordinary: list[_Row] = []
+        self.spans: list[dict[str, Any]] = []
+        self.times: dict[str, list[float]] = defaultdict(list)
+
+    def read(self, folder: Path) -> None:
+        """Sort every file under `folder` by its form; what has none of them is left alone."""
+        for path in sorted(folder.rglob("*.jsonl")):
+            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+            self._sort(path, list(enumerate(row for row in rows if isinstance(row, dict))))
+        for path in sorted(folder.rglob("*.json")):
+            try:
+                content = json.loads(path.read_text(encoding="utf-8"))
+            except ValueError:
+                continue  # JSON lines under another name: not a form of ours
+            if isinstance(content, dict) and isinstance(content.get("data"), list):
+                texts = [p["context"] for article in content["data"] for p in article["paragraphs"]]
+                self.ordinary += self._drawn([_Row(n, text, False, path.stem) for n, text in enumerate(texts)])
+        for good in sorted(path for path in folder.rglob("good") if path.is_dir()):
+            self.ordinary += self._drawn([_Row(n, text, False, "files") for n, text in enumerate(_passages(good))])
+
+    def _sort(self, path: Path, rows: list[tuple[int, dict[str, Any]]]) -> None:
+        first = rows[0][1] if rows else {}
+        if "full_text" in first and "spans" in first:
+            self.spans += self._drawn([row for _, row in rows])
+        elif "document" in first and "label" in first:
+            made = [_Row(n, r["document"], bool(r["label"]), r.get("attack_category", "")) for n, r in rows]
+            self.indirect += self._drawn(made)
+        elif "text" in first and "label" in first:
+            self.direct += self._drawn([_Row(n, r["text"], bool(r["label"]), r.get("source", "")) for n, r in rows])
+        elif path.stem == "corpus" and "text" in first:
+            self.ordinary += self._drawn([_Row(n, r["text"], False, path.parent.name) for n, r in rows])
+
+    def _drawn(self, rows: list[Any]) -> list[Any]:
+        return self._chance.sample(rows, self._limit) if 0 < self._limit < len(rows) else rows
+
+    def input_fires(self, text: str) -> bool:
+        """Whether the injection guard counts the text, whatever the policy then does with a person's own words."""
+        verdict = self._timed("input", lambda: self._guards.check_input(text))
+        return any(d.id == "injection" and d.score >= d.threshold for d in verdict.decisions)
+
+    def retrieved_fires(self, text: str) -> bool:
+        """Whether the passage would be put aside."""
+        return self._timed("retrieved", lambda: self._guards.check_retrieved([text])[0]).action == "block"
+
+    def personal_scores(self) -> dict[str, Any]:
+        """Exact spans against the labelled ones, for the types that the guard covers."""
+        hit, extra, missed = Counter[str](), Counter[str](), Counter[str]()
+        for row in self.spans:
+            wanted = {
+                (s["start_position"], s["end_position"], _LABELS[s["entity_type"]])
+                for s in row["spans"]
+                if s["entity_type"] in _LABELS
+            }
+            found = {span for span in self._personal_spans(row["full_text"]) if span[2] in _LABELS.values()}
+            hit.update(span[2] for span in found & wanted)
+            extra.update(span[2] for span in found - wanted)
+            missed.update(span[2] for span in wanted - found)
+        return {
+            "texts": len(self.spans),
+            "f1": _f1(hit.total(), extra.total(), missed.total()),
+            "by_label": {label: _f1(hit[label], extra[label], missed[label]) for label in sorted(hit + extra + missed)},
+        }
+
+    def _personal_spans(self, text: str) -> set[tuple[int, int, str]]:
+        verdict = self._timed("output", lambda: self._guards.check_output(text, []))
+        return {(*span,) for d in verdict.decisions if d.id == "personal" for span in d.spans}
+
+    def _timed(self, ring: str, check: Callable[[], Verdict]) -> Verdict:
+        began = time.perf_counter()
+        verdict = check()
+        self.times[ring].append((time.perf_counter() - began) * 1000)
+        return verdict
+
+
+def _passages(folder: Path) -> Iterator[str]:
+    """The passages of ordinary files, cut as the library cuts them."""
+    from provenance.errors import AppError
+    from retrieval.chunking import document_passages
+    from retrieval.parser import Parser
+
+    with Parser() as parser:
+        for path in sorted(path for path in folder.iterdir() if path.is_file()):
+            try:
+                document = parser.parse(path, path.name)
+            except AppError:
+                continue  # how files are read is measured elsewhere
+            for page, chunks in document_passages(document):
+                yield from (page.text[chunk.start : chunk.end] for chunk in chunks)
+
+
+def _rates(rows: Sequence[_Row], fires: Callable[[str], bool]) -> dict[str, Any]:
+    judged = [(row, fires(row.text)) for row in rows]
+    groups = sorted({row.group for row in rows if row.group})
+    return {
+        **_rate(judged),
+        "odd_rows": _rate((row, fired) for row, fired in judged if row.place % 2),
+        "by_group": {group: _rate((row, fired) for row, fired in judged if row.group == group) for group in groups},
+    }
+
+
+def _rate(judged: Iterable[tuple[_Row, bool]]) -> dict[str, Any]:
+    seen = list(judged)
+    planted = [fired for row, fired in seen if row.planted]
+    clean = [fired for row, fired in seen if not row.planted]
+    rates: dict[str, Any] = {}
+    if planted:
+        rates |= {"attacks": len(planted), "recall": round(sum(planted) / len(planted), 4)}
+    if clean:
+        rates |= {"clean": len(clean), "false_alarms": round(sum(clean) / len(clean), 4)}
+    return rates
+
+
+def _f1(hit: int, extra: int, missed: int) -> float:
+    return round(2 * hit / (2 * hit + extra + missed), 4) if hit + extra + missed else 0.0
+
+
+def _ten_kilobytes(guards: Guards, texts: Sequence[str]) -> dict[str, float]:
+    """The middle of nine checks of one text of 10,000 characters, by ring."""
+    text = (" ".join(texts) or "The rent is 950 euros. ")[:10_000]
+    text = (text * (10_000 // len(text) + 1))[:10_000]
+    rings: dict[str, Callable[[], object]] = {
+        "input": lambda: guards.check_input(text),
+        "retrieved": lambda: guards.check_retrieved([text]),
+        "output": lambda: guards.check_output(text, [text]),
+    }
+    return {ring: round(statistics.median(_milliseconds(check) for _ in range(9)), 2) for ring, check in rings.items()}
+
+
+def _milliseconds(check: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    check()
+    return (time.perf_counter() - began) * 1000
+
+
+def _spread(times: list[float]) -> dict[str, float]:
+    ordered = sorted(times)
+    return {
+        "checks": len(ordered),
+        "p50": round(ordered[len(ordered) // 2], 2),
+        "p95": round(ordered[int(len(ordered) * 0.95)], 2),
+    }
+
+
+def main() -> None:
+    """The benchmark alone, without the rest of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data")
+    parser.add_argument("--limit", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true", help="one line instead of indented text")
+    options = vars(parser.parse_args())
+    compact = options.pop("json")
+    print(json.dumps(run(**options), indent=None if compact else 2, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

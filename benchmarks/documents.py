@@ -28,7 +28,7 @@ def run(*, data: str | None = None, limit: int = 0, seed: int = 0, **_options: A
     Returns:
         {answerable, right, right_and_cited, unanswerable, refused, wrong: [...], ingest_s, questions_s}
     """
-    from ui.engine.launcher import connect
+    from ui.engine.client import connect
     from ui.settings import Settings
 
     folder = Path(data) if data else Path(__file__).resolve().parents[2] / "shared" / "eval" / "docs"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import platformdirs
-from pydantic import Field
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["Settings"]
+from provenance.errors import ConfigError
+
+__all__ = ["Settings", "load_settings"]
 
 
 def _default_home() -> Path:
@@ -50,6 +52,12 @@ class Settings(BaseSettings):
     model_idle_s: float = Field(600.0, gt=0, description="Seconds after which an unused model leaves memory.")
     offline: bool = Field(False, description="Never reach a hub or a package index, not even to fetch weights.")
 
+    @field_validator("home", "models_dir")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        """Processes with other working folders read it too."""
+        return None if path is None else path.expanduser().absolute()
+
     @property
     def models(self) -> Path:
         """Where weights lie."""
@@ -59,3 +67,17 @@ class Settings(BaseSettings):
     def url(self) -> str:
         """The database in force."""
         return self.database_url or f"sqlite:///{self.home / 'wherefrom.db'}"
+
+
+def load_settings() -> Settings:
+    """The settings of the environment.
+
+    Raises:
+        ConfigError: If a value is out of bounds; names the variable.
+    """
+    try:
+        return Settings()
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = "_".join(("WHEREFROM", *(str(part).upper() for part in first["loc"])))
+        raise ConfigError(f"{name} is wrong: {first['msg']}.", hint="Correct or unset that variable.") from exc

@@ -17,6 +17,7 @@ from tests.ui.engine_process import FAKE, engine_process, make_settings
 from ui.engine.client import EngineClient, connect
 from ui.engine.info import EngineInfo, engine_file, log_file
 from ui.engine.launcher import EngineCommand, ensure_engine, find_engine, stop_engine
+from ui.engine.quiet import QUIET
 
 QUESTION = "Why did turbine T7 stand still?"
 
@@ -136,6 +137,4 @@ def test_the_engine_turns_telemetry_off(tmp_path: Path) -> None:
         given = dict(item.split("=", 1) for item in Path(f"/proc/{pid}/environ").read_text().split("\0") if "=" in item)
         assert given["WHEREFROM_HOME"] == str(tmp_path)
         assert "WHEREFROM_PASSWORD" not in given
-    from ui.engine.process import QUIET
-
-    assert QUIET["HF_HUB_OFFLINE"] == "1" and QUIET["LANGSMITH_TRACING"] == "false"
+        assert QUIET.items() <= given.items()

@@ -36,7 +36,7 @@ from ui.api import (
 )
 from ui.engine.board import is_final
 from ui.engine.info import EngineInfo
-from ui.engine.launcher import EngineCommand, ensure_engine
+from ui.engine.launcher import EngineCommand, ensure_engine, stop_engine
 from ui.engine.wire import rebuild_error
 from ui.settings import Settings
 
@@ -80,6 +80,11 @@ class EngineClient:
     def close(self) -> None:
         """Give the connections back; the engine goes on."""
         self._http.close()
+
+    def shutdown(self) -> None:
+        """End the engine, and wait for it."""
+        self._forget()
+        stop_engine(self._settings)
 
     # -- about itself -------------------------------------------------------------------------------------------
     def state(self) -> EngineState:

@@ -24,10 +24,11 @@ import httpx
 import ui
 from provenance.errors import AppError, EngineError
 from ui.engine.info import EngineInfo, build_id, fingerprint, lock_file, log_file, prepare_home
+from ui.engine.quiet import QUIET
 from ui.engine.wire import rebuild_error
 from ui.settings import Settings
 
-__all__ = ["EngineCommand", "ensure_engine", "find_engine", "stop_engine"]
+__all__ = ["EngineCommand", "ensure_engine", "find_engine", "python_path", "stop_engine"]
 
 START_S = 90.0
 STOP_S = 30.0
@@ -169,9 +170,13 @@ def _environment(settings: Settings) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("WHEREFROM_")}
     values = settings.model_dump(mode="json", exclude={"password"}, exclude_none=True)
     given = {f"WHEREFROM_{name.upper()}": str(value) for name, value in values.items()}
-    root = str(Path(ui.__file__).resolve().parents[1])  # a checkout that is not installed starts its own code
-    path = os.pathsep.join(part for part in (root, kept.get("PYTHONPATH", "")) if part)
-    return {**kept, **given, "PYTHONPATH": path}
+    return {**kept, **given, **QUIET, "PYTHONPATH": python_path()}
+
+
+def python_path() -> str:
+    """PYTHONPATH for a child: a checkout that is not installed starts its own code, whatever the working folder."""
+    root = str(Path(ui.__file__).resolve().parents[1])
+    return os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
 
 
 def _start_failed(log: Path, began: int) -> AppError:

@@ -22,37 +22,19 @@ from typing import TYPE_CHECKING, Any
 
 from provenance.errors import AppError, EngineError
 from ui.engine.info import EngineInfo, build_id, fingerprint, lock_file, prepare_home
-from ui.settings import Settings
+from ui.engine.quiet import QUIET
+from ui.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from ui.engine.server import ServedEngine
 
-__all__ = ["QUIET", "main", "quiet_environment", "serve"]
+__all__ = ["main", "serve"]
 
-# No telemetry, no look-ups at start: set before any library that reads them is imported.
-QUIET = {
-    "DO_NOT_TRACK": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_OFFLINE": "1",
-    "TRANSFORMERS_OFFLINE": "1",
-    "HF_DATASETS_OFFLINE": "1",
-    "LANGSMITH_TRACING": "false",
-    "LANGCHAIN_TRACING": "false",
-    "LANGCHAIN_TRACING_V2": "false",
-    "ANONYMIZED_TELEMETRY": "false",
-    "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
-    "TOKENIZERS_PARALLELISM": "false",
-}
 LOCK_WAIT_S = 20.0  # an engine that is ending may hold the lock for a moment
 GRACE_S = 5
 IDLE_CHECK_S = 1.0
 
 _log = logging.getLogger("wherefrom.engine")
-
-
-def quiet_environment() -> None:
-    """Turn off every telemetry and hub access that a library might start by itself."""
-    os.environ.update(QUIET)
 
 
 def serve(settings: Settings, build: Callable[[Settings], ServedEngine]) -> None:
@@ -78,6 +60,7 @@ def serve(settings: Settings, build: Callable[[Settings], ServedEngine]) -> None
             api.close()
     finally:
         lock.release()
+        _log.info("engine ended")
 
 
 def _serve(settings: Settings, api: ServedEngine) -> None:
@@ -128,7 +111,6 @@ def _serve(settings: Settings, api: ServedEngine) -> None:
             server.run(sockets=[listener])
         finally:
             info.remove(settings.home)
-    _log.info("engine ended")
 
 
 def _end_when_idle(settings: Settings, api: ServedEngine, activity: Any, server: Any) -> None:
@@ -149,7 +131,7 @@ def main(argv: list[str] | None = None) -> int:
     from ui.engine.wire import error_body
 
     os.umask(0o077)
-    quiet_environment()
+    os.environ.update(QUIET)
     faulthandler.enable()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     for noisy in ("httpx", "httpx2", "httpcore", "sentence_transformers", "alembic"):
@@ -158,7 +140,7 @@ def main(argv: list[str] | None = None) -> int:
     # uvicorn takes SIGTERM while it serves and raises it again when it has ended; before and after, it unwinds us.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        settings = Settings()
+        settings = load_settings()
         build = _factory(arguments)
         serve(settings, build)
     except AppError as exc:

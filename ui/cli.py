@@ -1,0 +1,147 @@
+"""`wherefrom`: the command line. Names and fields are stable; `--json` puts one object on standard output, no more.
+
+Exit status: 0 done, 1 refused or not verified (said plainly), 2 wrong use, 3 a fault of ours, 130 ended by Ctrl-C.
+Building the parser imports nothing heavy; each command imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import NoReturn
+
+from provenance.errors import AppError, ConfigError, UsageError
+from ui.commands.output import Output
+
+__all__ = ["EXIT_FAULT", "EXIT_INTERRUPTED", "EXIT_REFUSED", "EXIT_USAGE", "build_parser", "main"]
+
+EXIT_REFUSED, EXIT_USAGE, EXIT_FAULT, EXIT_INTERRUPTED = 1, 2, 3, 130
+
+Handler = Callable[[argparse.Namespace, Output], int]
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises instead of exiting, so that `--json` can answer with an object."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message[:1].upper()}{message[1:]}.", hint=f"`{self.prog} --help` shows how to use it.")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Every command with its arguments."""
+    common = _Parser(add_help=False)
+    suppress = argparse.SUPPRESS  # given before the command or after it, it counts
+    common.add_argument("--json", action="store_true", default=suppress, help="one JSON object on standard output")
+    parser = _Parser(
+        prog="wherefrom",
+        description="A private assistant on your own machine that can prove where every output came from.",
+        epilog="The data folder is named by WHEREFROM_HOME. Exit status: 0 done, 1 refused or not verified, "
+        "2 wrong use, 3 a fault of ours.",
+    )
+    parser.add_argument("--version", action="store_true", help="print the version")
+    parser.add_argument("--json", action="store_true", default=suppress, help=suppress)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    _conversation_commands(commands, common)
+    _library_commands(commands, common)
+    _record_commands(commands, common)
+    _house_commands(commands, common)
+    return parser
+
+
+def _add(commands: argparse._SubParsersAction[_Parser], common: _Parser, name: str, handler: str, text: str) -> _Parser:
+    parser = commands.add_parser(name, help=text, description=text, parents=[common])
+    parser.set_defaults(handler=handler)
+    return parser
+
+
+def _conversation_commands(commands: argparse._SubParsersAction[_Parser], common: _Parser) -> None:
+    page = _add(commands, common, "ui", "page:serve", "open the page")
+    page.add_argument("--host", help="address to listen on; anything but loopback needs a password")
+    page.add_argument("--port", type=int, help="port to listen on")
+    ask = _add(commands, common, "ask", "ask:ask", "ask your documents")
+    ask.add_argument("text", metavar="TEXT", help="the question; - reads it from standard input")
+    ask.add_argument("--conversation", metavar="ID", help="go on with this conversation; `last` is the newest")
+
+
+def _library_commands(commands: argparse._SubParsersAction[_Parser], common: _Parser) -> None:
+    ingest = _add(commands, common, "ingest", "library:ingest", "read files and folders into the library")
+    ingest.add_argument("paths", metavar="PATH", nargs="+", help="a file or a folder")
+    search = _add(commands, common, "search", "library:search", "find passages")
+    search.add_argument("text", metavar="TEXT", help="what to look for; - reads it from standard input")
+    search.add_argument("--top", metavar="N", type=int, default=10, help="how many passages (default 10)")
+    documents = _add(commands, common, "documents", "library:documents", "list or delete documents")
+    documents.add_argument("action", choices=["list", "delete"], nargs="?", default="list")
+    documents.add_argument("ids", metavar="ID", nargs="*", type=int, help="for delete: numbers from the list")
+
+
+def _record_commands(commands: argparse._SubParsersAction[_Parser], common: _Parser) -> None:
+    record = _add(commands, common, "record", "audit:record", "show where an answer came from")
+    record.add_argument("run", metavar="ID", help="the id of a run; `last` is the newest")
+    audit = _add(commands, common, "audit", "audit:audit", "verify, list or export the ledger")
+    audit.add_argument("action", choices=["verify", "list", "export"])
+    audit.add_argument("--limit", metavar="N", type=int, default=50, help="list: how many runs (default 50)")
+    audit.add_argument("--kind", help="list: only runs of this kind, such as ask or ingest")
+    audit.add_argument("--text", help="list: only runs whose title holds this")
+    audit.add_argument("--out", metavar="FILE", help="export: write to this file instead of standard output")
+    audit.add_argument("--contents", action="store_true", help="export: with the private texts that are still there")
+
+
+def _house_commands(commands: argparse._SubParsersAction[_Parser], common: _Parser) -> None:
+    models = _add(commands, common, "models", "models:models", "list or describe models")
+    models.add_argument("action", choices=["list", "card"], nargs="?", default="list")
+    models.add_argument("name", metavar="NAME", nargs="?", help="a name from the list")
+    _add(commands, common, "backends", "models:backends", "list the installed model backends")
+    doctor = _add(commands, common, "doctor", "doctor:doctor", "check that everything is in order")
+    doctor.add_argument("--full", action="store_true", help="read every byte of the weights again")
+    bench = _add(commands, common, "bench", "bench:bench", "measure")
+    bench.add_argument("name", metavar="NAME", nargs="?", help="which measurement; without it, list them")
+    bench.add_argument("--data", metavar="DIR", help="a folder of data in a form the measurement knows")
+    bench.add_argument("--limit", metavar="N", type=int, help="measure a sample of this size")
+    bench.add_argument("--seed", metavar="S", type=int, default=0, help="which sample (default 0)")
+    engine = _add(commands, common, "engine", "engine:engine", "look at or end the background engine")
+    engine.add_argument("action", choices=["status", "stop"])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    flags = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    output = Output(json_mode="--json" in flags)
+    try:
+        options = build_parser().parse_args(arguments)
+        if options.version:
+            return _version(output)
+        if options.command is None:
+            raise UsageError("No command was given.", hint="`wherefrom --help` lists them.")
+        module, _, function = options.handler.partition(":")
+        handler: Handler = getattr(import_module(f"ui.commands.{module}"), function)
+        return handler(options, output)
+    except (UsageError, ConfigError) as exc:
+        output.error(exc)
+        return EXIT_USAGE
+    except AppError as exc:
+        output.error(exc)
+        return EXIT_FAULT
+    except KeyboardInterrupt:
+        output.error(AppError("Stopped."))
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        output.abandon()
+        return 0
+    except Exception as exc:  # noqa: BLE001 - the border of the program: a bug is one sentence, its trace on request
+        output.bug(exc)
+        return EXIT_FAULT
+
+
+def _version(output: Output) -> int:
+    from importlib.metadata import version
+
+    number = version("wherefrom")
+    output.result({"version": number}, lambda: output.line(f"wherefrom {number}"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

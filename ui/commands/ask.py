@@ -1,0 +1,127 @@
+"""`wherefrom ask`: the answer streams; its sources follow, each with document and page."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from agent.updates import Answer, Done, Failed, GuardNotice, Step, Stopped, Token
+from provenance.errors import GenerationError, NotFoundError
+from ui.commands.output import Output, shown
+from ui.commands.session import on_interrupt, open_client, text_of
+
+if TYPE_CHECKING:
+    from ui.api import EngineApi
+
+__all__ = ["answer_fields", "ask", "show_sources"]
+
+REFUSED, INTERRUPTED = 1, 130
+QUOTE_WIDTH = 160
+
+
+def ask(options: argparse.Namespace, output: Output) -> int:
+    """Ask, follow, print. Ctrl-C stops the answer; what was written is kept and recorded."""
+    question = text_of(options.text)
+    with open_client() as client:
+        run = client.ask(question, conversation=_conversation(client, options.conversation))
+        with on_interrupt(lambda: client.stop(run)):
+            answer = _follow(client, run, output)
+    output.result(answer_fields(answer), lambda: show_sources(answer, output))
+    if answer.refused:
+        return REFUSED
+    return INTERRUPTED if answer.reason == "stopped" else 0
+
+
+def answer_fields(answer: Answer) -> dict[str, object]:
+    """The stable fields of `ask --json`."""
+    return {
+        "answer": answer.text,
+        "refused": answer.refused,
+        "reason": answer.reason,
+        "citations": [
+            {
+                "n": c.n,
+                "document": c.document,
+                "page": c.page,
+                "quote": c.quote,
+                "document_id": c.document_id,
+                "start": c.start,
+                "end": c.end,
+            }
+            for c in answer.citations
+        ],
+        "nearest": [{"document": c.document, "page": c.page, "quote": c.quote} for c in answer.nearest],
+        "run": answer.run,
+        "conversation": answer.conversation,
+        "model": answer.model,
+        "timings": answer.timings.model_dump(),
+    }
+
+
+def show_sources(answer: Answer, output: Output) -> None:
+    """The numbered sources, or the nearest passages where the documents do not say."""
+    for c in answer.citations:
+        where = f", {c.page_label or f'page {c.page}'}"
+        output.line(f"  [{c.n}] {shown(c.document)}{where}: {_short(c.quote)}")
+    if answer.refused and answer.nearest:
+        output.line("Nearest in your documents:")
+        for c in answer.nearest:
+            output.line(f"  {shown(c.document)}, {c.page_label or f'page {c.page}'}: {_short(c.quote)}")
+    output.line()
+    output.line(f"record {answer.run} · conversation {answer.conversation} · {_pace(answer)}")
+
+
+def _conversation(client: EngineApi, wanted: str | None) -> str | None:
+    if wanted != "last":
+        return wanted
+    rows = client.conversations()
+    if not rows:
+        raise NotFoundError("There is no conversation yet.", hint="Ask without --conversation first.")
+    return rows[0].id
+
+
+def _follow(client: EngineApi, run: str, output: Output) -> Answer:
+    """Print tokens as they come; return the recorded answer."""
+    written = ""
+    for update in client.watch(run):
+        match update:
+            case Token(text=text):
+                output.piece(text)
+                written += text
+            case GuardNotice(detail=detail, action=action) if action != "allow":
+                output.note(f"({shown(detail)})")
+            case Step(name="waiting", status="started"):
+                output.note("(another answer is being written; this one waits)")
+            case Failed(message=message, hint=hint):
+                output.line() if written else None
+                raise GenerationError(message, hint=hint)
+            case Done(answer=answer) | Stopped(answer=answer):
+                _settle(written, answer, output)
+                stopped = isinstance(update, Stopped)
+                return answer.model_copy(update={"reason": "stopped"}) if stopped else answer
+            case _:
+                pass
+    raise GenerationError("The answer ended without a result.", hint="Ask again.")
+
+
+def _settle(written: str, answer: Answer, output: Output) -> None:
+    """The recorded text is what counts: print it where the stream differs from it."""
+    if not written:
+        output.line(answer.text)
+    elif written.strip() == answer.text.strip():
+        output.line()
+    else:
+        output.line()
+        output.line("After checking its sources:")
+        output.line(answer.text)
+
+
+def _short(quote: str) -> str:
+    text = shown(" ".join(quote.split()))
+    return f"“{text}”" if len(text) <= QUOTE_WIDTH else f"“{text[: QUOTE_WIDTH - 1]}…”"
+
+
+def _pace(answer: Answer) -> str:
+    timings = answer.timings
+    pace = f", {timings.tokens_per_s:.0f} tokens/s" if timings.tokens_per_s else ""
+    return f"{timings.total_s:.1f} s{pace}"

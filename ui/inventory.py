@@ -1,0 +1,82 @@
+"""What is installed and what is on this disk: backends and models, told without starting or loading anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from provenance.errors import AppError
+from ui.api import BackendRow, ModelRow
+
+if TYPE_CHECKING:
+    from backends.base import Backend, BackendContext
+    from ui.settings import Settings
+
+__all__ = ["backend_context", "backend_rows", "model_rows"]
+
+OUR_MODELS = ("llamacpp",)  # backends whose `model` is a name of our catalogue
+
+
+def model_rows(settings: Settings) -> list[ModelRow]:
+    """The catalogue, with what lies on this disk. `verified` is what the last full read found; nothing is read now."""
+    from backends.weights import load_catalog, present, verified
+
+    rows = []
+    for model in load_catalog():
+        here = present(model.name, settings.models)
+        rows.append(
+            ModelRow(
+                name=model.name,
+                kind=model.kind,
+                file=model.main_file.path,
+                size_bytes=model.size_bytes,
+                licence=model.licence,
+                present=here,
+                verified=here and verified(model.name, settings.models),
+                default=model.default,
+                backend=model.backend,
+                description=model.description,
+            )
+        )
+    return rows
+
+
+def backend_rows(settings: Settings) -> list[BackendRow]:
+    """Every installed backend; one that cannot be imported or built is listed with what is wrong."""
+    from backends.registry import backend_class, entries
+
+    rows = []
+    for entry in entries():
+        kind, options = "", {}
+        try:
+            found = backend_class(entry.name)
+            kind, options = str(found.kind), found.options_model.model_json_schema()
+            problem = found(backend_context(settings, found)).available()
+        except AppError as exc:
+            problem = str(exc)
+        rows.append(
+            BackendRow(name=entry.name, kind=kind, distribution=entry.distribution, problem=problem, options=options)
+        )
+    return rows
+
+
+def backend_context(settings: Settings, backend: type[Backend]) -> BackendContext:
+    """What the house hands to a backend: folders, and those of our settings that it has an option for."""
+    from backends.base import BackendContext
+
+    given: dict[str, Any] = {
+        "context_tokens": settings.context_tokens,
+        "temperature": settings.temperature,
+        "seed": settings.seed,
+        "idle_s": settings.model_idle_s,
+        "url": settings.openai_url,
+        "key": settings.openai_key,
+        "offline": settings.offline,
+    }
+    if backend.name in OUR_MODELS or settings.model != type(settings).model_fields["model"].default:
+        given["model"] = settings.model
+    known = backend.options_model.model_fields
+    return BackendContext(
+        models_dir=str(settings.models),
+        runtime_dir=str(settings.home / "logs"),
+        options={name: value for name, value in given.items() if name in known and value != ""},
+    )

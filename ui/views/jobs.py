@@ -100,7 +100,7 @@ def _draw(services: Services, job: IngestJob) -> None:
     with st.container(border=True, key=f"job-{job.id}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             took = f" · {seconds(job.seconds)}" if job.seconds else ""
-            st.markdown(f"**{plain(job_title(job))}**{plain(took)}")
+            st.html(f'<div><b>{esc(job_title(job))}</b><span class="wf-mute">{esc(took)}</span></div>')
             if is_active(job):
                 st.button(
                     "Stop",

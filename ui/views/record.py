@@ -114,14 +114,24 @@ def _value(value: Any, name: str = "") -> str:
 
 
 def _facts(body: Mapping[str, Any]) -> str:
-    rows = "".join(f"<dt>{esc(_name(name))}</dt><dd>{_value(value, name)}</dd>" for name, value in body.items())
-    return f'<dl class="wf-facts">{rows}</dl>'
+    short = {name: value for name, value in body.items() if not _is_table(value)}
+    rows = "".join(f"<dt>{esc(_name(name))}</dt><dd>{_value(value, name)}</dd>" for name, value in short.items())
+    tables = "".join(
+        f'<div class="wf-note">{esc(_name(name))}</div>{_list(value)}'
+        for name, value in body.items()
+        if name not in short
+    )
+    return (f'<dl class="wf-facts">{rows}</dl>' if rows else "") + tables
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(row, Mapping) for row in value)
 
 
 def _list(values: Sequence[Any]) -> str:
     if not values:
         return '<span class="wf-mute">none</span>'
-    if not all(isinstance(value, Mapping) for value in values):
+    if not _is_table(values):
         return "<br>".join(_value(value) for value in values[:MOST_ROWS])
     columns = list(dict.fromkeys(name for value in values for name in value))
     head = "".join(f"<th{_numeric(values, name)}>{esc(_name(name))}</th>" for name in columns)

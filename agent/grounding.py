@@ -8,19 +8,17 @@ sentence that reuses a passage's words to say the opposite passes.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from agent.evidence import Evidence
+from agent.words import QUESTION_WORDS, content_words, word_set
 
 __all__ = [
     "Checked",
     "CheckedSentence",
     "best_span",
     "check_answer",
-    "content_words",
     "coverage",
     "sentences",
     "strip_marks",
@@ -29,7 +27,6 @@ __all__ = [
 
 SUPPORT_THRESHOLD = 0.5  # share of a sentence's content words that its passage must hold
 _MARK = re.compile(r"\s*\[\s*(\d{1,4}(?:\s*[,;]\s*\d{1,4})*)\s*\]")
-_WORD = re.compile(r"[^\W_]+(?:[.,'’\-][^\W_]+)*", re.UNICODE)
 _SENTENCE_END = re.compile(
     r"(?<=[.!?…。！？])[\"'”’)\]]*(?:\s*\[[\d ,;]+\])*\s+(?=[\"'“‘(\[]?[^\W\d_a-z]|[\"'“]?\d)|\n+"
 )
@@ -172,11 +169,6 @@ _STOP = frozenset(
 )
 
 
-_QUESTION_WORDS = frozenset(
-    {"how", "many", "much", "who", "what", "when", "where", "which", "why"} | {"tell", "name", "list", "give", "find"}
-)
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckedSentence:
     """One sentence of an answer and where it is from."""
@@ -231,43 +223,16 @@ def sentences(text: str) -> list[str]:
     return [text[start:end].strip() for start, end in _spans(text) if text[start:end].strip()]
 
 
-def _fold(word: str) -> str:
-    word = unicodedata.normalize("NFKC", word).casefold().strip(".,'’-")
-    word = re.sub(r"['’]s$", "", word)
-    if any(character.isdigit() for character in word):
-        return re.sub(r"(?<=\d)[,\u202f\u00a0'’](?=\d{3}\b)", "", word)
-    for suffix in ("ingly", "edly", "ing", "ies", "ed", "es", "ly", "s"):
-        if word.endswith(suffix) and len(word) - len(suffix) >= 3:
-            word = word[: -len(suffix)] + ("y" if suffix == "ies" else "")
-            break
-    return word.removesuffix("e") if len(word) > 4 else word
-
-
-def content_words(text: str) -> list[str]:
-    """Folded words that carry meaning: no stop words, thousands separators out, plural and tense endings off.
-
-    Example:
-        >>> content_words("The keepers delivered 10,000 lamps")
-        ['keeper', 'deliver', '10000', 'lamp']
-    """
-    return [_fold(word) for word in _WORD.findall(text) if word.casefold() not in _STOP]
-
-
-@lru_cache(maxsize=512)
-def _word_set(text: str) -> frozenset[str]:
-    return frozenset(content_words(text))  # asked again for every word that streams
-
-
 def coverage(question: str, passages: Iterable[str]) -> float:
     """The largest share of a question's content words that one passage holds, 0..1; 1 where it asks nothing by words.
 
     A passage about something else shares few words with the question. Synonyms count as missing, so this is a hint,
     to be weighed with what the model thinks.
     """
-    asked = {word for word in content_words(question) if word not in _QUESTION_WORDS}
+    asked = {word for word in content_words(question) if word not in QUESTION_WORDS}
     if not asked:
         return 1.0
-    return max((len(asked & _word_set(text)) / len(asked) for text in passages), default=0.0)
+    return max((len(asked & word_set(text)) / len(asked) for text in passages), default=0.0)
 
 
 def _has_digit(word: str) -> bool:
@@ -283,8 +248,8 @@ def support(sentence: str, passage: str, question: str = "") -> float:
     words = content_words(sentence)
     if not words:
         return 0.0
-    there = _word_set(passage)
-    asked = _word_set(question)
+    there = word_set(passage)
+    asked = word_set(question)
     got = total = 0.0
     for word in words:
         weight = 0.5 if word in asked else 1.0

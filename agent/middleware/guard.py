@@ -61,7 +61,7 @@ class GuardMiddleware(AgentMiddleware[Any, RunContext]):
 
     def review(self, context: RunContext, evidence: Sequence[Evidence]) -> list[Evidence]:
         """Ring two: passages before the model reads them. What carries instructions is put aside, and said."""
-        verdicts = self._guards.check_retrieved([item.passage.text for item in evidence])
+        verdicts = self._guards.check_retrieved([item.render() for item in evidence])
         kept = []
         for item, verdict in zip(evidence, verdicts, strict=True):
             record_verdict(self._ledger, context, verdict, passage=item.passage.digest, where=item.source)

@@ -15,8 +15,8 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from pydantic import Field
 
 from agent.assistant import Turn
-from agent.grounding import content_words
 from agent.updates import Answer
+from agent.words import content_words
 from provenance.errors import NotFoundError
 from retrieval.document import DocumentInfo
 from retrieval.passage import Hit, Passage

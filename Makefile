@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Wherefrom needs Python 3.11 or newer; set PYTHON=python3.x")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=26"
-	$(BIN)/python -m pip install --quiet --no-input --prefer-binary -c constraints.txt -e ".[dev,bench]"
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-input --prefer-binary -c constraints.txt -e ".[dev,bench]"
 	touch $@
 
 models: $(STAMP)

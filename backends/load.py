@@ -12,10 +12,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
-__all__ = ["CpuLoad", "CpuReading", "FixedThreads", "read_cpu", "usable_cores"]
+__all__ = ["CpuLoad", "CpuReading", "FixedThreads", "calmest_cores", "read_cpu", "usable_cores"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,11 +51,42 @@ def usable_cores() -> int:
     return max(1, min(physical, allowed))
 
 
+def calmest_cores(cores: list[int], count: int, *, look_s: float = 0.05) -> list[int]:
+    """The `count` least busy of these logical processors, no two on one physical core while there are others."""
+    try:
+        busy = psutil.cpu_percent(interval=look_s, percpu=True)
+    except (OSError, RuntimeError):
+        return cores[:count]
+    order = sorted(cores, key=lambda core: busy[core] if core < len(busy) else 0.0)
+    firsts: list[int] = []
+    seconds: list[int] = []
+    taken: set[str] = set()
+    for core in order:
+        physical = _physical_core(core)
+        (seconds if physical in taken else firsts).append(core)
+        taken.add(physical)
+    return (firsts + seconds)[:count]
+
+
+def _physical_core(core: int) -> str:
+    """Which logical processors share this one's physical core, as the kernel lists them."""
+    path = Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list")
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return str(core)
+
+
 class FixedThreads:
     """A `ThreadPolicy` that always says the same."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
+
+    @property
+    def most(self) -> int:
+        """The count it was built with."""
+        return self._threads
 
     def threads(self) -> int:
         """The count it was built with."""
@@ -89,6 +121,11 @@ class CpuLoad:
         self._readings: deque[CpuReading] = deque(maxlen=64)
         self._threads = self._cores
         self._calm_since: float | None = None
+
+    @property
+    def most(self) -> int:
+        """All cores."""
+        return self._cores
 
     def observe(self, worker_pid: int | None) -> None:
         """Take a reading; called about once a second."""

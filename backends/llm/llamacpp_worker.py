@@ -10,6 +10,8 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import pathlib
+import runpy
 import signal
 import sys
 from typing import Any
@@ -23,22 +25,26 @@ def main() -> int:
     _die_with_parent()
     config = json.loads(sys.stdin.readline())
     _say(out, event="loading", pid=os.getpid())
+    confine = runpy.run_path(str(pathlib.Path(__file__).with_name("confine.py")))["confine"]
+    adjustable = config["gpu_layers"] == 0 and confine()  # a GPU's driver may need what we refuse
     try:
-        server = _serve(config)
+        server = _serve(config, adjustable=adjustable)
     except Exception as exc:  # noqa: BLE001 - a process border: whatever it is, the parent hears it as one line
         _say(out, event="error", kind=type(exc).__name__, message=str(exc))
         return 3
     # llama.cpp installs its own handlers, which print and wait; an ordered end is standard input closing.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _say(out, event="ready", url=server.listening_address, threads=config["threads"])
+    _say(out, event="ready", url=server.listening_address, adjustable=adjustable)
     for _line in sys.stdin:
         pass
     # No orderly teardown: nothing in here is worth saving, and a running decode would hold it up.
     os._exit(0)
 
 
-def _serve(config: dict[str, Any]) -> Any:
+def _serve(config: dict[str, Any], *, adjustable: bool) -> Any:
+    if adjustable:  # OpenMP then makes its teams no larger than the set of cores that the supervisor allows
+        os.environ["OMP_DYNAMIC"] = "true"
     _preload_openmp()
     import xllamacpp
 
@@ -53,21 +59,17 @@ def _serve(config: dict[str, Any]) -> Any:
     params.endpoint_slots = False
     params.endpoint_metrics = False
     params.endpoint_props = False
-    params.cors_origins = "null"
-    params.cors_origins_explicit = True
-    params.cors_credentials = False
     params.offline = True
     params.verbosity = 1  # errors only: the more talkative levels would write prompts into the log
-    params.n_ctx = config["context_tokens"]
+    params.n_ctx = config["context_tokens"] * config["slots"]  # each slot has its own: two long ones cannot collide
     params.n_gpu_layers = config["gpu_layers"]
     params.fit_params = False  # it would shrink the context without a word
     params.n_parallel = config["slots"]
-    params.kv_unified = config["kv_unified"]
     params.cache_ram_mib = config["cache_ram_mib"]
     params.n_batch = config["batch_tokens"]
     params.n_ubatch = config["batch_tokens"]
-    params.cpuparams.n_threads = config["threads"]
-    params.cpuparams_batch.n_threads = config["threads"]
+    params.cpuparams.n_threads = config["most_threads"] if adjustable else config["threads"]
+    params.cpuparams_batch.n_threads = params.cpuparams.n_threads
     params.n_threads_http = 4
     params.warmup = True
     return xllamacpp.Server(params)
@@ -81,7 +83,6 @@ def _preload_openmp() -> None:
     except OSError:
         pass
     import importlib.util
-    import pathlib
 
     spec = importlib.util.find_spec("torch")
     if spec is not None and spec.origin is not None:

@@ -1,8 +1,9 @@
 """Keeps one model worker running while somebody needs it.
 
-One thread, the keeper, owns the worker: it starts it, restarts it with growing pauses when it keeps dying, changes its
-thread count between answers when the machine's load has changed, and ends it when it was idle for long. Callers hold a
-lease while they use it. Does not cover: a worker that hangs without dying is found by the caller's time-out only.
+One thread, the keeper, owns the worker: it starts it, restarts it with growing pauses when it keeps dying, lets its
+thread count follow the machine's load, and ends it when it was idle for long. Callers hold a lease while they use it.
+Where the thread count cannot be changed in a running worker (see `confine.py`) it is changed by a restart, and only
+between two answers. Does not cover: a worker that hangs without dying is found by the caller's time-out only.
 """
 
 from __future__ import annotations
@@ -31,7 +32,11 @@ class ThreadPolicy(Protocol):
     """Who decides how many threads the worker gets."""
 
     def threads(self) -> int:
-        """The count to use from now on; cheap, called between answers."""
+        """The count to use from now on; cheap."""
+
+    @property
+    def most(self) -> int:
+        """The highest count it may ever say."""
 
     def observe(self, worker_pid: int | None) -> None:
         """Take a reading; called about once a second while a worker runs."""
@@ -156,7 +161,7 @@ class Supervisor:
                     return
                 ticket = self._next_ticket()
             self._note_crash()
-            self._policy.observe(self._worker.pid if self._worker is not None else None)
+            self._follow_load()
             if ticket is not None:
                 self._serve(ticket)
             elif self._is_idle():
@@ -195,11 +200,13 @@ class Supervisor:
     def _ready(self) -> Worker:
         worker = self._worker
         wanted = self._policy.threads()
-        if worker is not None and worker.alive() and (worker.threads == wanted or self._leases > 0):
-            return worker
+        if worker is not None and worker.alive():
+            worker.set_threads(wanted)
+            if worker.threads == wanted or self._leases > 0:
+                return worker
         self._drop()
         self._pause_after_crashes()
-        fresh = Worker(self.spec, threads=wanted, log_path=self._log_path)
+        fresh = Worker(self.spec, threads=wanted, most_threads=self._policy.most, log_path=self._log_path)
         self._worker, self._loading = fresh, 0.0
         self._starts += 1
         try:
@@ -211,6 +218,12 @@ class Supervisor:
         finally:
             self._loading = None
         return fresh
+
+    def _follow_load(self) -> None:
+        worker = self._worker
+        self._policy.observe(worker.pid if worker is not None else None)
+        if worker is not None and worker.adjustable:
+            worker.set_threads(self._policy.threads())
 
     def _set_loading(self, share: float) -> None:
         self._loading = share

@@ -19,6 +19,7 @@ from typing import IO, Any
 
 import psutil
 
+from backends.load import calmest_cores
 from provenance.errors import BackendError, BackendUnavailableError, GenerationError
 
 __all__ = ["Worker", "WorkerSpec"]
@@ -35,21 +36,22 @@ class WorkerSpec:
     model_path: str
     context_tokens: int = 4096
     gpu_layers: int = 0
-    slots: int = 2  # one for the conversation, one for the small calls in between
-    kv_unified: bool = True  # both share the context instead of halving it
-    cache_ram_mib: int = 256  # prompts that lost their slot, kept computed
+    slots: int = 2  # two people at once
+    cache_ram_mib: int = 512  # prompts that lost their slot, kept computed: what makes a follow-up quick
     batch_tokens: int = 128  # prompt tokens between two looks at whether anybody still listens
 
 
 class Worker:
     """A child process that serves one model. Not thread-safe: its supervisor's thread owns it."""
 
-    def __init__(self, spec: WorkerSpec, *, threads: int, log_path: Path) -> None:
+    def __init__(self, spec: WorkerSpec, *, threads: int, most_threads: int, log_path: Path) -> None:
         self.spec = spec
         self.threads = threads
+        self.most_threads = most_threads
         self.url = ""
         self.key = secrets.token_urlsafe(32)
         self.load_s = 0.0
+        self.adjustable = False  # `set_threads` works while it runs
         self._log_path = log_path
         self._process: subprocess.Popen[str] | None = None
 
@@ -106,10 +108,28 @@ class Worker:
                 why = self._why_it_did_not_start(message)
                 self.stop()
                 raise why
-        self.url = str(message["url"])
+        self.url, self.adjustable = str(message["url"]), bool(message["adjustable"])
+        if self.adjustable:
+            wanted, self.threads = self.threads, self.most_threads
+            self.set_threads(wanted)
         self.load_s = time.monotonic() - begun
         if progress is not None:
             progress(1.0)
+
+    def set_threads(self, threads: int) -> None:
+        """From the next token on, compute with this many threads; only where `adjustable`.
+
+        OpenMP in the worker makes its team as large as the set of cores that it may run on, at most `most_threads`.
+        """
+        pid = self.pid
+        if not self.adjustable or pid is None or threads == self.threads:
+            return
+        everywhere = os.sched_getaffinity(0)
+        cores = everywhere if threads >= self.most_threads else set(calmest_cores(sorted(everywhere), threads))
+        for task in Path(f"/proc/{pid}/task").glob("*"):
+            with suppress(OSError):  # a thread that just ended
+                os.sched_setaffinity(int(task.name), cores)
+        self.threads = threads
 
     def stop(self, *, patience_s: float = 1.0) -> None:
         """End it: closed standard input first, then by force."""
@@ -161,7 +181,7 @@ class Worker:
             )
 
     def _spawn(self) -> None:
-        config = asdict(self.spec) | {"threads": self.threads, "key": self.key}
+        config = asdict(self.spec) | {"threads": self.threads, "most_threads": self.most_threads, "key": self.key}
         self._log_path.parent.mkdir(parents=True, exist_ok=True)
         if self._log_path.exists() and self._log_path.stat().st_size > _LOG_KEEP_BYTES:
             self._log_path.replace(self._log_path.with_suffix(".old.log"))

@@ -16,7 +16,7 @@ import streamlit as st
 
 from provenance.errors import AppError
 from ui.api import EngineApi
-from ui.settings import Settings
+from ui.settings import Settings, load_settings
 from ui.views import audit, chat, library, system
 from ui.views.gate import Gate, draw_gate
 from ui.views.parts import THEME
@@ -39,7 +39,7 @@ _VIEWS: dict[str, tuple[str, str, Callable[[Services], None]]] = {
 
 @st.cache_resource(show_spinner=False)
 def _settings() -> Settings:
-    return Settings()
+    return load_settings()
 
 
 @st.cache_resource(show_spinner=False)

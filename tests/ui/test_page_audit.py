@@ -84,7 +84,7 @@ def test_a_record_is_a_readable_tree_with_its_answer(engine: FakeEngine) -> None
     at = open_audit(run=run)
     assert not at.exception and not at.error
     said = texts(at)
-    for piece in ("Which turbine stood still?", "Question received", "Documents searched: ", "Model called", "Answer"):
+    for piece in ("Which turbine stood still?", "Question received", "Documents searched", "Model called", "Answer"):
         assert piece in said
     for event in engine.record(run).events:
         assert event.digest in said
@@ -123,7 +123,7 @@ def _event(kind: str, **body: object) -> EventRow:
 def test_every_field_of_every_event_is_shown_and_escaped() -> None:
     events = [
         _event("guard", ring="input", action="block", rule="<i>x</i>", score=0.98765),
-        _event("retrieval", passages=[{"id": 7, "score": 0.5, "document": "<b>a</b>"}], search_s=0.25),
+        _event("retrieval", given=[{"n": 7, "score": 0.5, "document": 3, "digest": "ab" * 32}], search_s=0.25),
         EventRow(
             seq=3, at="2026-01-01T00:00:02Z", run="r", kind="answer", digest="v1:1",
             body={"commitments": {"answer": "sha"}, "nested": {"seed": 123456, "flag": True, "nothing": None}},
@@ -131,12 +131,13 @@ def test_every_field_of_every_event_is_shown_and_escaped() -> None:
         ),
     ]  # fmt: skip
     row = RunRow(run="r", kind="ask", at="2026-01-01T00:00:00Z", title="t", events=3, state="done")
-    html = record_html(Record(run=row, events=events))
+    html = record_html(Record(run=row, events=events), {3: "<b>a</b>"})
     assert "<i>" not in html and "<b>" not in html and "<script" not in html
+    assert "&lt;b&gt;a" in html and "abababababab…" in html and f'title="{"ab" * 32}"' in html
     assert "&lt;i&gt;x&lt;/i&gt;" in html and "0.9877" in html and "0.2 s" in html and "123456" in html
     assert "(erased)" in html and "+2.0 s" in html and 'class="bad"' in html
     assert event_title(events[0]) == "Guard decided “block” on input"
-    assert event_title(events[1]) == "Documents searched: 1 passage"
+    assert event_title(events[1]) == "Documents searched: 1 passage given to the model"
     assert event_title(_event("something_new")) == "Something new"
 
 

@@ -9,10 +9,13 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from provenance.errors import EngineError
+from agent.updates import Update
+from provenance.errors import EngineError, NotFoundError
 from tests.fake_engine import FakeEngine
 from tests.ui.page_harness import Stage, part, texts, until
+from ui.api import Message
 from ui.settings import Settings
+from ui.views.chat import turns_of
 
 APP = str(Path(__file__).resolve().parents[2] / "ui" / "app.py")
 
@@ -49,6 +52,40 @@ def cites(tree: object) -> list[int]:
     if isinstance(tree, dict):
         return [tree["cite"]] if "cite" in tree else cites(tree["children"])
     return []
+
+
+def test_an_answer_written_again_stays_with_its_question() -> None:
+    def message(id_: int, role: str, run: str, text: str = "") -> Message:
+        return Message(id=id_, role=role, text=text, run=run, at="", state="done")  # type: ignore[arg-type]
+
+    said = [
+        message(1, "user", "r-1", "Who?"),
+        message(3, "assistant", "r-2", "Ove."),
+        message(4, "user", "r-3", "When?"),
+    ]
+    assert [(turn.run, turn.question, turn.message.text if turn.message else None) for turn in turns_of(said)] == [
+        ("r-2", "Who?", "Ove."), ("r-3", "When?", None),
+    ]  # fmt: skip
+
+
+def test_answers_of_an_engine_that_was_killed_are_shown_as_far_as_they_came(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(run: str, *, after: int = -1) -> list[Update]:
+        raise NotFoundError(f"There is no run {run!r}.")
+
+    at = ask(open_app(), "Which turbine stood still?")
+    conversation = at.query_params["c"]
+    [asked, told] = engine.conversation(conversation)
+    monkeypatch.setattr(engine, "updates", gone)
+    for state, words in (("failed", "ended with an error"), ("running", "was cut off before its end")):
+        cut = told.model_copy(update={"state": state, "text": "Turbine T7 stood", "answer": None})
+        monkeypatch.setattr(engine, "conversation", lambda _, cut=cut: [asked, cut])
+        later = open_app(c=conversation)
+        assert not later.exception
+        assert words in texts(later)
+        assert part(later, "wherefrom_answer")[0]["tree"] == [{"tag": "p", "children": ["Turbine T7 stood"]}]
+        assert any(button.label == "Answer again" for button in later.button)
 
 
 def test_a_question_is_answered_with_citations_and_sources(engine: FakeEngine) -> None:

@@ -171,7 +171,8 @@ def _one(services: Services, run: str) -> None:
     )
     _outcome(record)
     st.subheader("How it came about", anchor=False)
-    st.html(record_html(record))
+    names = {document.id: document.name for document in services.engine.documents()}
+    st.html(record_html(record, names))
     st.download_button(
         "Download this record",
         data=record.model_dump_json(indent=2),

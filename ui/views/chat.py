@@ -7,6 +7,7 @@ nothing. Which conversation is open stands in the address (`?c=`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
 import streamlit as st
 
@@ -22,7 +23,7 @@ from ui.views.watching import Watched, step_line, steps_html
 from ui.views.welcome import draw_welcome
 from ui.views.words import esc, plain, say_error
 
-__all__ = ["render"]
+__all__ = ["Turn", "render", "turns_of"]
 
 POLL_S = 0.25
 _PROBLEM = "chat.problem"
@@ -33,10 +34,25 @@ _PERSON = ":material/person:"
 
 
 @dataclass(slots=True)
-class _Turn:
+class Turn:
+    """A question and what became of it. `run` is the latest: an answer that is written again has a run of its own."""
+
     run: str
     question: str = ""
     message: Message | None = None
+
+
+def turns_of(messages: list[Message]) -> list[Turn]:
+    """Messages as turns, in their order."""
+    turns: list[Turn] = []
+    for message in messages:
+        if message.role == "user":
+            turns.append(Turn(run=message.run, question=message.text))
+        elif turns and turns[-1].message is None:
+            turns[-1].run, turns[-1].message = message.run, message
+        else:
+            turns.append(Turn(run=message.run, message=message))
+    return turns
 
 
 def render(services: Services) -> None:
@@ -61,7 +77,7 @@ def render(services: Services) -> None:
     draw_viewer(services)
 
 
-def _turns(services: Services, conversation: str | None) -> list[_Turn] | None:
+def _turns(services: Services, conversation: str | None) -> list[Turn] | None:
     """Questions with their answers, oldest first; None where the conversation is gone."""
     if conversation is None:
         return []
@@ -71,17 +87,10 @@ def _turns(services: Services, conversation: str | None) -> list[_Turn] | None:
         choose(None)
         st.toast(plain(str(exc)), icon=":material/error:")
         return None
-    turns: dict[str, _Turn] = {}
-    for message in messages:
-        turn = turns.setdefault(message.run, _Turn(run=message.run))
-        if message.role == "user":
-            turn.question = message.text
-        else:
-            turn.message = message
-    return list(turns.values())
+    return turns_of(messages)
 
 
-def _ask(services: Services, question: str, current: str | None, turns: list[_Turn]) -> None:
+def _ask(services: Services, question: str, current: str | None, turns: list[Turn]) -> None:
     if turns and _is_running(turns[-1]):
         st.session_state[_DRAFT] = question
         st.session_state[_PROBLEM] = UsageError(
@@ -103,12 +112,12 @@ def _ask(services: Services, question: str, current: str | None, turns: list[_Tu
     st.rerun()
 
 
-def _is_running(turn: _Turn) -> bool:
+def _is_running(turn: Turn) -> bool:
     return _watched(turn.run).end is None and (turn.message is None or turn.message.state == "running")
 
 
 # -- one turn -----------------------------------------------------------------------------------------------------
-def _draw_turn(services: Services, turn: _Turn, conversation: str | None, *, last: bool) -> None:
+def _draw_turn(services: Services, turn: Turn, conversation: str | None, *, last: bool) -> None:
     if turn.question:
         with st.chat_message("user", avatar=_PERSON), st.container(key=f"said-{turn.run}"):
             st.html(f'<div class="wf-question">{esc(turn.question)}</div>')
@@ -120,22 +129,20 @@ def _draw_turn(services: Services, turn: _Turn, conversation: str | None, *, las
             _draw_end(services, turn, watched, conversation, last=last)
 
 
-def _draw_end(
-    services: Services, turn: _Turn, watched: Watched | None, conversation: str | None, *, last: bool
-) -> None:
+def _draw_end(services: Services, turn: Turn, watched: Watched | None, conversation: str | None, *, last: bool) -> None:
     end = watched.end if watched is not None else None
     answer = turn.message.answer if turn.message else None
-    stopped = isinstance(end, Stopped) or (turn.message is not None and turn.message.state == "stopped")
     if answer is None and isinstance(end, Done | Stopped):
         answer = end.answer
     if watched is not None:
         draw_notices(watched.notices)
-    if answer is not None:
-        draw_answer(answer, key=turn.run, stopped=stopped)
-    elif isinstance(end, Failed):
-        say_error(AppError(end.message, hint=end.hint))
-    else:
-        _interrupted(turn)
+    match _state(turn, end):
+        case "failed":
+            _failed(turn, end)
+        case "done" | "stopped" as state if answer is not None:
+            draw_answer(answer, key=turn.run, stopped=state == "stopped")
+        case _:
+            _interrupted(turn)
     if watched is not None and watched.steps:
         label = f"How this was answered · {plain(timing_line(answer))}" if answer else "What was done"
         with st.expander(label, key=f"steps.{turn.run}", type="compact"):
@@ -151,14 +158,38 @@ def _draw_end(
     )
 
 
-def _interrupted(turn: _Turn) -> None:
-    text = turn.message.text if turn.message else ""
-    if text:
-        draw_text(f"text.{turn.run}", text, [])
+def _state(turn: Turn, end: Done | Stopped | Failed | None) -> str:
+    match end:
+        case Done():
+            return "done"
+        case Stopped():
+            return "stopped"
+        case Failed():
+            return "failed"
+        case None:
+            return turn.message.state if turn.message else "interrupted"
+        case _:
+            assert_never(end)
+
+
+def _failed(turn: Turn, end: Done | Stopped | Failed | None) -> None:
+    if turn.message and turn.message.text:
+        draw_text(f"text.{turn.run}", turn.message.text, turn.message.answer.citations if turn.message.answer else [])
+    if isinstance(end, Failed):
+        say_error(AppError(end.message, hint=end.hint))
+    else:
+        say_error(
+            AppError("This answer ended with an error.", hint="Its record says which. Ask again to try once more.")
+        )
+
+
+def _interrupted(turn: Turn) -> None:
+    if turn.message and turn.message.text:
+        draw_text(f"text.{turn.run}", turn.message.text, [])
     st.html('<div class="wf-calm">This answer was cut off before its end. Ask again to get it whole.</div>')
 
 
-def _again(services: Services, turn: _Turn, conversation: str | None) -> None:
+def _again(services: Services, turn: Turn, conversation: str | None) -> None:
     try:
         try:
             services.engine.ask(turn.question, conversation=conversation, regenerate=turn.run)
@@ -178,7 +209,7 @@ def _watched(run: str) -> Watched:
     return watched
 
 
-def _catch_up(services: Services, turn: _Turn) -> Watched | None:
+def _catch_up(services: Services, turn: Turn) -> Watched | None:
     """Everything the engine still knows of the run; None where it knows nothing (it was started anew since)."""
     watched = _watched(turn.run)
     if watched.end is None:

@@ -6,6 +6,7 @@ known events get a sentence, and every field of every event is shown, as facts o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -16,10 +17,12 @@ from ui.views.words import clock, count, esc, seconds
 __all__ = ["event_title", "record_html"]
 
 MOST_ROWS = 100
+_DIGEST = re.compile(r"(?:[a-z0-9-]+:)?[0-9a-f]{40,128}")  # shown short, whole when pointed at
 _TITLES = {
     "request": "Question received",
     "plan": "Plan",
     "retrieval": "Documents searched",
+    "grounding": "Answer held against its sources",
     "model_call": "Model called",
     "tool_call": "Tool called",
     "guard": "Guard decided",
@@ -33,18 +36,14 @@ _TITLES = {
     "conversation_deleted": "Conversation deleted",
 }
 _TONES = {"error": "bad", "stopped": "warn"}
-_CONTENT_NAMES = {
-    "question": "Question",
-    "answer": "Answer",
-    "query": "Searched for",
-    "prompt": "Prompt",
-    "text": "Text",
-}
+_CONTENT_NAMES = {"query": "Searched for", "output": "What the model wrote"}
+_FOLDED = ("prompt", "passage", "output")  # long, or already shown elsewhere
+LONG_TEXT = 1500
 
 
-def record_html(record: Record) -> str:
-    """The whole record; every text in it is escaped."""
-    events = record.events
+def record_html(record: Record, names: Mapping[int, str] | None = None) -> str:
+    """The whole record, every text in it escaped. `names` are those of documents that events know by number."""
+    events = [event.model_copy(update={"body": _named(event.body, names or {})}) for event in record.events]
     if not events:
         return '<div class="wf-calm">Nothing is recorded for this run yet.</div>'
     return f'<ol class="wf-tree" aria-label="Record">{"".join(_event(event, events[0].at) for event in events)}</ol>'
@@ -62,8 +61,8 @@ def event_title(event: EventRow) -> str:
                 part for part in (title, f"“{action}”" if action else "", f"on {where}" if where else "") if part
             )
         case "retrieval":
-            found = body.get("passages") or body.get("hits")
-            return f"{title}: {count(len(found), 'passage')}" if isinstance(found, list) else title
+            found = body.get("given")
+            return f"{title}: {count(len(found), 'passage')} given to the model" if isinstance(found, list) else title
         case "tool_call" | "plan":
             tool = body.get("tool") or body.get("name")
             return f"{title}: {tool}" if isinstance(tool, str) else title
@@ -97,11 +96,22 @@ def _since(began: str, at: str) -> str:
 
 def _content(name: str, text: str | None) -> str:
     title = _CONTENT_NAMES.get(name, name.replace("_", " ").capitalize())
+    if text == "":
+        return ""
     said = '<span class="wf-mute">(erased)</span>' if text is None else esc(text)
-    if text is not None and len(text) > 1500:
+    if text is not None and (name.startswith(_FOLDED) or len(text) > LONG_TEXT):
         summary = f'<summary class="wf-note">{esc(title)}, {count(len(text), "character")}</summary>'
         return f"<details>{summary}<blockquote>{said}</blockquote></details>"
     return f'<div class="wf-note">{esc(title)}</div><blockquote>{said}</blockquote>'
+
+
+def _named(value: Any, names: Mapping[int, str]) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            name: names.get(part, part) if name == "document" and isinstance(part, int) else _named(part, names)
+            for name, part in value.items()
+        }
+    return [_named(part, names) for part in value] if isinstance(value, list) else value
 
 
 # -- fields -------------------------------------------------------------------------------------------------------
@@ -110,6 +120,8 @@ def _value(value: Any, name: str = "") -> str:
         return _facts(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
         return _list(value)
+    if isinstance(value, str) and _DIGEST.fullmatch(value):
+        return f'<span class="wf-digest" title="{esc(value)}">{esc(value[: value.rfind(":") + 13])}…</span>'
     return esc(_scalar(value, name))
 
 

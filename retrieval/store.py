@@ -1,0 +1,373 @@
+"""Documents, pages, passages and vectors in the database: what is written, what is visible, what goes.
+
+Every method takes the caller's transaction, so that a document, its passages, its full-text rows and the ledger's
+entry about it are kept together or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import numpy as np
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from provenance.errors import NotFoundError
+from retrieval.document import DocumentInfo, Page
+from retrieval.embedder import Embedder, Vectors
+from retrieval.index import Ids
+from retrieval.lexical import SqliteLexical
+from retrieval.passage import Passage
+from retrieval.rows import page_layout, page_text, to_document, to_page, to_passage
+from retrieval.tables import documents, job_files, library_state, pages, passages, vectors
+
+__all__ = ["Counts", "NewDocument", "NewPassage", "Store", "passage_digest", "passage_input", "utc_now"]
+
+_SLICE = 500  # rows of one IN list, and of one step of purging
+_UNFINISHED = ("waiting", "reading", "embedding")
+
+_Item = TypeVar("_Item")
+
+
+def utc_now() -> str:
+    """RFC 3339, UTC, seconds."""
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def passage_input(heading: str, text: str) -> str:
+    """What is embedded for a passage."""
+    return f"{heading}\n{text}" if heading else text
+
+
+def passage_digest(heading: str, text: str) -> bytes:
+    """SHA-256 of what is embedded, so that equal passages share a vector."""
+    return hashlib.sha256(passage_input(heading, text).encode("utf-8")).digest()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewDocument:
+    """A document about to be written."""
+
+    origin: str
+    name: str
+    path: str
+    digest: str
+    kind: str
+    title: str
+    size_bytes: int
+    pages: int
+    passages: int
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewPassage:
+    """A passage about to be written."""
+
+    page: int
+    start: int
+    end: int
+    heading: str
+    text: str
+    digest: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counts:
+    """How much is visible."""
+
+    documents: int
+    pages: int
+    passages: int
+    size_bytes: int
+
+
+class Store:
+    """The library's rows. Vectors are kept and found under the digest of the embedder's weights."""
+
+    def __init__(self, *, embedder: Embedder, lexical: SqliteLexical | None = None) -> None:
+        self._model = embedder
+        self.lexical = lexical or SqliteLexical()
+
+    @property
+    def _embedder(self) -> bytes:
+        return bytes.fromhex(self._model.digest)  # asked for late: to list documents needs no weights
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def add_document(self, conn: Connection, new: NewDocument) -> int:
+        """A document that nobody sees yet; its id."""
+        made = conn.execute(
+            insert(documents).values(
+                state="adding",
+                origin=new.origin,
+                name=new.name,
+                path=new.path,
+                digest=new.digest,
+                kind=new.kind,
+                title=new.title,
+                size_bytes=new.size_bytes,
+                pages=new.pages,
+                passages=new.passages,
+                added_at=utc_now(),
+                warnings=json.dumps(new.warnings),
+            )
+        )
+        [id_] = made.inserted_primary_key or (0,)
+        return int(id_)
+
+    def add_pages(self, conn: Connection, document: int, new: Sequence[Page]) -> None:
+        """Pages of a document that is being added."""
+        rows = [
+            {
+                "document": document,
+                "number": page.number,
+                "label": page.label,
+                "source": page.source,
+                "text": page_text(page),
+                "layout": page_layout(page),
+            }
+            for page in new
+        ]
+        if rows:
+            conn.execute(insert(pages), rows)
+
+    def add_passages(self, conn: Connection, document: int, new: Sequence[NewPassage]) -> None:
+        """Passages of a document that is being added, and their full-text rows."""
+        if not new:
+            return
+        conn.execute(
+            insert(passages),
+            [
+                {
+                    "document": document,
+                    "page": one.page,
+                    "start": one.start,
+                    "end": one.end,
+                    "heading": one.heading,
+                    "text": one.text,
+                    "digest": one.digest,
+                }
+                for one in new
+            ],
+        )
+        last = conn.execute(select(func.max(passages.c.id))).scalar_one()  # ids follow each other: the lock is ours
+        self.lexical.add(conn, last - len(new) + 1, last)
+
+    def add_vectors(self, conn: Connection, digests: Sequence[bytes], made: Vectors) -> None:
+        """Vectors by passage digest; one that is there already stays."""
+        rows = [
+            {"digest": digest, "embedder": self._embedder, "vector": vector.astype("<f2").tobytes()}
+            for digest, vector in zip(digests, made, strict=True)
+        ]
+        if rows:
+            conn.execute(insert(vectors).prefix_with("OR IGNORE", dialect="sqlite"), rows)
+
+    def publish(self, conn: Connection, document: int, *, replaces: Sequence[int] = ()) -> int:
+        """Make a document visible and what it replaces invisible, in one step; the library's new version."""
+        for old in replaces:
+            self._set_state(conn, old, "removed")
+        self._set_state(conn, document, "ready")
+        return self.next_version(conn)
+
+    def remove(self, conn: Connection, document: int) -> int:
+        """Make a document invisible at once; `purge` takes its rows. The library's new version.
+
+        Raises:
+            NotFoundError: There is no such document.
+        """
+        self.document(conn, document)
+        self._set_state(conn, document, "removed")
+        conn.execute(update(job_files).where(job_files.c.document == document).values(name="(deleted)", path=None))
+        return self.next_version(conn)
+
+    def move(self, conn: Connection, document: int, *, origin: str, name: str, path: str) -> None:
+        """Note that a document's file lies somewhere else now."""
+        conn.execute(update(documents).where(documents.c.id == document).values(origin=origin, name=name, path=path))
+
+    def purge(self, conn: Connection, document: int, *, keep_vectors: bool = False) -> bool:
+        """Take some rows of a document that is not visible; True when nothing of it is left.
+
+        `keep_vectors` leaves its vectors for another try at the same file. A visible document is left alone.
+        """
+        if self._find(conn, documents.c.id == document) is not None:
+            return True
+        rows = conn.execute(
+            select(passages.c.id, passages.c.digest).where(passages.c.document == document).limit(_SLICE)
+        ).all()
+        if rows:
+            ids = [row.id for row in rows]
+            self.lexical.remove(conn, ids)
+            conn.execute(delete(passages).where(passages.c.id.in_(ids)))
+            if not keep_vectors:
+                self._drop_unused(conn, [row.digest for row in rows])
+            return False
+        conn.execute(delete(pages).where(pages.c.document == document))
+        conn.execute(delete(documents).where(documents.c.id == document, documents.c.state != "ready"))
+        return True
+
+    def drop_unused_vectors(self, conn: Connection, *, after: bytes = b"") -> bytes | None:
+        """Look at some vectors, in order of digest, and take those no passage uses; where to go on, or None."""
+        some = select(vectors.c.digest).where(vectors.c.digest > after).order_by(vectors.c.digest).limit(_SLICE)
+        digests = list(conn.execute(some).scalars())
+        self._drop_unused(conn, digests)
+        return digests[-1] if len(digests) == _SLICE else None
+
+    # --- what is not visible ------------------------------------------------------------------------------------------
+
+    def leftovers(self, conn: Connection, state: str) -> list[int]:
+        """Documents in state "adding" or "removed"."""
+        return list(conn.execute(select(documents.c.id).where(documents.c.state == state)).scalars())
+
+    def originals(self, conn: Connection) -> set[str]:
+        """Digests of files that a visible document or an unfinished job refers to."""
+        used = select(documents.c.digest).where(documents.c.state != "removed")
+        waiting = select(job_files.c.digest).where(job_files.c.digest != "", job_files.c.status.in_(_UNFINISHED))
+        return set(conn.execute(used.union(waiting)).scalars())
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def version(self, conn: Connection) -> int:
+        """Counts up whenever the set of visible passages changes."""
+        return int(conn.execute(select(library_state.c.version)).scalar_one())
+
+    def documents(self, conn: Connection) -> list[DocumentInfo]:
+        """Visible documents, by name."""
+        query = select(documents).where(documents.c.state == "ready")
+        rows = conn.execute(query.order_by(func.lower(documents.c.name), documents.c.id))
+        return [to_document(row) for row in rows]
+
+    def document(self, conn: Connection, document: int) -> DocumentInfo:
+        """Raises: NotFoundError: There is no such document."""
+        row = self._find(conn, documents.c.id == document)
+        if row is None:
+            raise NotFoundError(
+                f"There is no document {document} in the library.", hint="It may have been deleted; see the list."
+            )
+        return row
+
+    def by_digest(self, conn: Connection, digest: str) -> DocumentInfo | None:
+        """The visible document with these bytes."""
+        return self._find(conn, documents.c.digest == digest)
+
+    def by_origin(self, conn: Connection, origin: str) -> DocumentInfo | None:
+        """The visible document from this path or of this uploaded name."""
+        return self._find(conn, documents.c.origin == origin)
+
+    def page(self, conn: Connection, document: int, number: int) -> Page:
+        """Raises: NotFoundError: There is no such document, or it has no such page."""
+        info = self.document(conn, document)
+        row = conn.execute(select(pages).where(pages.c.document == document, pages.c.number == number)).one_or_none()
+        if row is None:
+            raise NotFoundError(
+                f"{info.name} has no page {number}.", hint=f"It has {info.pages} page{'s' * (info.pages != 1)}."
+            )
+        return to_page(row)
+
+    def passages(self, conn: Connection, ids: Iterable[int]) -> dict[int, Passage]:
+        """Those of them whose document is visible."""
+        query = (
+            select(passages, documents.c.name.label("document_name"), pages.c.label.label("page_label"))
+            .join(documents, documents.c.id == passages.c.document)
+            .join(pages, (pages.c.document == passages.c.document) & (pages.c.number == passages.c.page))
+            .where(documents.c.state == "ready")
+        )
+        found = {}
+        for some in _sliced(list(ids)):
+            for row in conn.execute(query.where(passages.c.id.in_(some))):
+                found[row.id] = to_passage(row)
+        return found
+
+    def passage_ids(self, conn: Connection, wanted: Sequence[int] | None = None) -> Ids:
+        """Ids of the visible passages, of all documents or of `wanted`, in order."""
+        query = select(passages.c.id).join(documents, documents.c.id == passages.c.document)
+        query = query.where(documents.c.state == "ready")
+        if wanted is not None:
+            query = query.where(documents.c.id.in_(wanted))
+        return np.fromiter(conn.execute(query.order_by(passages.c.id)).scalars(), dtype=np.int64)
+
+    def ids_of(self, conn: Connection, document: int) -> Ids:
+        """Ids of a document's passages, visible or not, in order."""
+        query = select(passages.c.id).where(passages.c.document == document).order_by(passages.c.id)
+        return np.fromiter(conn.execute(query).scalars(), dtype=np.int64)
+
+    def visible_digests(self, conn: Connection) -> Iterator[tuple[int, bytes]]:
+        """(id, digest) of the visible passages that have a vector, in order."""
+        query = (
+            select(passages.c.id, passages.c.digest)
+            .join(documents, documents.c.id == passages.c.document)
+            .join(vectors, (vectors.c.digest == passages.c.digest) & (vectors.c.embedder == self._embedder))
+            .where(documents.c.state == "ready")
+            .order_by(passages.c.id)
+        )
+        for row in conn.execute(query):
+            yield row.id, row.digest
+
+    def vectors(self, conn: Connection, ids: Sequence[int]) -> tuple[Ids, Vectors]:
+        """Ids that have a vector, and the vectors, shape `(n, dimension)`, as float32."""
+        query = select(passages.c.id, vectors.c.vector).join(
+            vectors, (vectors.c.digest == passages.c.digest) & (vectors.c.embedder == self._embedder)
+        )
+        found: list[int] = []
+        made: list[bytes] = []
+        for some in _sliced(ids):
+            for row in conn.execute(query.where(passages.c.id.in_(some)).order_by(passages.c.id)):
+                found.append(row.id)
+                made.append(row.vector)
+        flat = np.frombuffer(b"".join(made), dtype="<f2").astype(np.float32)
+        return np.array(found, dtype=np.int64), flat.reshape(len(found), -1) if found else flat.reshape(0, 0)
+
+    def known_vectors(self, conn: Connection, digests: Iterable[bytes]) -> set[bytes]:
+        """Those of them that are embedded already."""
+        known: set[bytes] = set()
+        for some in _sliced(list(digests)):
+            query = select(vectors.c.digest).where(vectors.c.embedder == self._embedder, vectors.c.digest.in_(some))
+            known.update(conn.execute(query).scalars())
+        return known
+
+    def without_vectors(self, conn: Connection, limit: int) -> list[tuple[bytes, str]]:
+        """(digest, text to embed) of visible passages that this embedder has not seen, at most `limit`."""
+        seen = (vectors.c.digest == passages.c.digest) & (vectors.c.embedder == self._embedder)
+        query = (
+            select(passages.c.digest, passages.c.heading, passages.c.text)
+            .join(documents, documents.c.id == passages.c.document)
+            .outerjoin(vectors, seen)
+            .where(documents.c.state == "ready", vectors.c.digest.is_(None))
+            .limit(limit)
+        )
+        rows = {row.digest: passage_input(row.heading, row.text) for row in conn.execute(query)}
+        return list(rows.items())
+
+    def counts(self, conn: Connection) -> Counts:
+        """How much is visible."""
+        columns = (documents.c.pages, documents.c.passages, documents.c.size_bytes)
+        query = select(func.count(), *(func.coalesce(func.sum(column), 0) for column in columns))
+        row = conn.execute(query.where(documents.c.state == "ready")).one()
+        return Counts(documents=row[0], pages=row[1], passages=row[2], size_bytes=row[3])
+
+    def _find(self, conn: Connection, condition: ColumnElement[bool]) -> DocumentInfo | None:
+        row = conn.execute(select(documents).where(documents.c.state == "ready", condition)).one_or_none()
+        return None if row is None else to_document(row)
+
+    def _set_state(self, conn: Connection, document: int, state: str) -> None:
+        conn.execute(update(documents).where(documents.c.id == document).values(state=state))
+
+    def next_version(self, conn: Connection) -> int:
+        """Say that the set of searchable passages has changed."""
+        conn.execute(update(library_state).values(version=library_state.c.version + 1))
+        return self.version(conn)
+
+    def _drop_unused(self, conn: Connection, digests: Sequence[bytes]) -> None:
+        used = select(passages.c.id).where(passages.c.digest == vectors.c.digest).exists()
+        for some in _sliced(digests):
+            conn.execute(delete(vectors).where(vectors.c.digest.in_(some), ~used))
+
+
+def _sliced(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+    for start in range(0, len(items), _SLICE):
+        yield items[start : start + _SLICE]

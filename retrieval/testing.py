@@ -1,0 +1,71 @@
+"""An embedder without weights, for tests of whatever stands on the library: same words, near vectors."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from retrieval.embedder import Vectors
+from retrieval.objects import Cancelled
+
+__all__ = ["HashEmbedder"]
+
+_WORD = re.compile(r"\w+")
+
+
+class HashEmbedder:
+    """Every word adds a fixed direction; deterministic, on every machine.
+
+    Args:
+        delay_s: Pretended computing time of a batch, for tests that interrupt it.
+    """
+
+    def __init__(self, dimension: int = 64, *, delay_s: float = 0.0, batch: int = 16) -> None:
+        self.dimension = dimension
+        self.digest = hashlib.sha256(f"hash embedder {dimension}".encode()).hexdigest()
+        self.embedded = 0  # texts, so far
+        self._delay_s = delay_s
+        self._batch = batch
+
+    def embed(
+        self,
+        texts: Sequence[str],
+        *,
+        stop: threading.Event | None = None,
+        pause: Callable[[], bool] | None = None,
+        on_batch: Callable[[int], None] | None = None,
+    ) -> Vectors:
+        """See `retrieval.embedder.Embedder.embed`."""
+        made = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for start in range(0, len(texts), self._batch):
+            while pause is not None and pause() and not (stop is not None and stop.is_set()):
+                time.sleep(0.01)
+            if stop is not None and stop.is_set():
+                raise Cancelled("Embedding was stopped.")
+            time.sleep(self._delay_s)
+            for row in range(start, min(start + self._batch, len(texts))):
+                made[row] = self.embed_query(texts[row])
+                self.embedded += 1
+            if on_batch is not None:
+                on_batch(min(start + self._batch, len(texts)))
+        return made
+
+    def embed_query(self, text: str) -> Vectors:
+        """See `retrieval.embedder.Embedder.embed_query`."""
+        vector = np.full(self.dimension, 1e-3, dtype=np.float32)
+        for word in _WORD.findall(text.lower()):
+            vector += _direction(word, self.dimension)
+        normalised: Vectors = (vector / np.linalg.norm(vector)).astype(np.float32)
+        return normalised
+
+
+@functools.lru_cache(maxsize=50_000)
+def _direction(word: str, dimension: int) -> Vectors:
+    seed = int.from_bytes(hashlib.sha256(word.encode("utf-8", "replace")).digest()[:8], "big")
+    return np.random.default_rng(seed).standard_normal(dimension, dtype=np.float32)

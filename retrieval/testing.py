@@ -1,4 +1,4 @@
-"""An embedder without weights, for tests of whatever stands on the library: same words, near vectors."""
+"""An embedder without weights and a parser without a process, for tests of whatever stands on the library."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
+from provenance.errors import DocumentError
+from retrieval.document import Page, ParsedDocument
 from retrieval.embedder import Vectors
 from retrieval.objects import Cancelled
 
-__all__ = ["HashEmbedder"]
+__all__ = ["HashEmbedder", "PlainParser"]
 
 _WORD = re.compile(r"\w+")
 
 
 class HashEmbedder:
-    """Every word adds a fixed direction; deterministic, on every machine.
+    """Every word adds a fixed direction, so the same words make near vectors; deterministic, on every machine.
 
     Args:
         delay_s: Pretended computing time of a batch, for tests that interrupt it.
@@ -63,6 +66,45 @@ class HashEmbedder:
             vector += _direction(word, self.dimension)
         normalised: Vectors = (vector / np.linalg.norm(vector)).astype(np.float32)
         return normalised
+
+
+class PlainParser:
+    """Reads UTF-8 text; a form feed begins a new page. A file that is not UTF-8 cannot be read.
+
+    Args:
+        delay_s: Pretended reading time of a page.
+    """
+
+    def __init__(self, *, delay_s: float = 0.0) -> None:
+        self._delay_s = delay_s
+
+    def parse(
+        self,
+        path: Path,
+        name: str,
+        *,
+        stop: threading.Event | None = None,
+        on_page: Callable[[int, int], None] | None = None,
+        root: Path | None = None,
+    ) -> ParsedDocument:
+        """See `retrieval.parser.Parser.parse`."""
+        try:
+            texts = path.read_bytes().decode("utf-8").split("\f")
+        except UnicodeDecodeError as exc:
+            raise DocumentError(f"{name} is not text.", hint="Save it as UTF-8 text.") from exc
+        for number in range(1, len(texts) + 1):
+            if stop is not None and stop.wait(self._delay_s):
+                raise Cancelled("Reading was stopped.")
+            if on_page is not None:
+                on_page(number, len(texts))
+        pages = tuple(Page(number=number, text=text, label=f"page {number}") for number, text in enumerate(texts, 1))
+        return ParsedDocument(kind="text", title=name, pages=pages)
+
+    def page_png(
+        self, path: Path, kind: str, page: Page, *, start: int = 0, end: int = 0, width_px: int = 1000
+    ) -> bytes | None:
+        """Text has no picture; a page that starts with "picture" has a pretended one."""
+        return f"{page.number} {start}:{end} {width_px}".encode() if page.text.startswith("picture") else None
 
 
 @functools.lru_cache(maxsize=50_000)

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from retrieval.document import Heading, Page, ParsedDocument
 from retrieval.headings import markdown_headings, plain_headings
+from retrieval.parsing.sniff import CODE_LANGUAGES
 
 __all__ = ["Chunk", "document_passages", "passages"]
 
@@ -36,7 +37,9 @@ _NOT_AN_END = re.compile(
 )
 _CELL = re.compile(r"\s*\|\s*")
 _RULE_ROW = re.compile(r"[\s|:+-]+$")
-_ABOVE = re.compile(r"(?:[ \t]*(?:@|#|//|/\*|\*|--|\"\"\")[^\n]*\n)+\Z")  # decorators and comments above a symbol
+_ABOVE = re.compile(r"[ \t]*(?:@|#|//|/\*|\*|--)")  # begins a decorator or a comment, which belong to what is below
+_UNDERLINE = re.compile(r"\n {0,3}(?:=+|-{2,})[ \t]*(?=\n|\Z)")
+_CODE = frozenset(CODE_LANGUAGES.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ def _atoms(text: str, kind: str, path: _Path, headings: Sequence[Heading]) -> It
     """Sections between headings, each cut further."""
     position = 0
     for heading in headings:
-        start, end = _heading_lines(text, heading, position)
+        start, end = _heading_lines(text, heading, position, kind)
         if start < position:
             continue
         yield from _section(text, position, start, kind, str(path))
@@ -133,14 +136,17 @@ def _atoms(text: str, kind: str, path: _Path, headings: Sequence[Heading]) -> It
     yield from _section(text, position, len(text), kind, str(path))
 
 
-def _heading_lines(text: str, heading: Heading, position: int) -> tuple[int, int]:
-    """The whole lines of a heading, with the marks around it and what belongs above it (decorators, comments)."""
+def _heading_lines(text: str, heading: Heading, position: int, kind: str) -> tuple[int, int]:
+    """The whole lines of a heading, with the marks around it; in code with the decorators and comments above it."""
     start = max(position, text.rfind("\n", 0, heading.start) + 1)
-    if match := _ABOVE.search(text, max(position, start - 2000), start):
-        start = match.start()
+    while kind in _CODE and start - 1 > position:
+        above = max(position, text.rfind("\n", 0, start - 1) + 1)
+        if not _ABOVE.match(text, above, start):
+            break
+        start = above
     end = text.find("\n", max(start, heading.end - 1))
     end = len(text) if end < 0 else end
-    underline = re.compile(r"\n {0,3}(?:=+|-{2,})[ \t]*(?=\n|\Z)").match(text, end)
+    underline = _UNDERLINE.match(text, end)
     return start, underline.end() if underline else end
 
 
@@ -285,7 +291,8 @@ def _packed(atoms: list[_Atom]) -> list[Chunk]:
     group: list[_Atom] = []
     size = 0.0
     for atom in atoms:
-        if group and _ends_before(atom, size):
+        rest = bool(groups) and bool(group) and not group[0].heading  # of a section that was cut
+        if group and _ends_before(atom, size, rest):
             kept = _carried(group, atom)
             if len(kept) < len(group):
                 groups.append(group[: len(group) - len(kept)] if kept and kept[0].heading else group)
@@ -298,9 +305,9 @@ def _packed(atoms: list[_Atom]) -> list[Chunk]:
     return [_chunk(group) for group in _without_rests(groups)]
 
 
-def _ends_before(atom: _Atom, size: float) -> bool:
+def _ends_before(atom: _Atom, size: float, rest: bool) -> bool:
     if atom.heading:
-        return size >= _SECTION
+        return rest or size >= _SECTION
     if size + atom.size > _MOST:
         return True
     return atom.opens and size >= _ENOUGH and size + atom.block > _MOST

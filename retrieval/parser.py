@@ -176,6 +176,7 @@ class _Child:
     ) -> Generator[dict[str, Any], None, None]:
         process = self._send(request)
         deadline = time.monotonic() + _WALL_FACTOR * timeout_s
+        fresh = True  # nothing was answered yet
         while True:
             if stop is not None and stop.is_set():
                 raise ParsingStopped("Reading was stopped.")
@@ -186,7 +187,12 @@ class _Child:
                     raise _too_slow(timeout_s) from None
                 continue
             if line is None:
-                raise _ended(process.wait(), timeout_s)
+                status = process.wait()
+                if status != 0 or not fresh:
+                    raise _ended(status, timeout_s)
+                process, fresh = self._send(request), False  # it had retired just when it was asked
+                continue
+            fresh = False
             answer = decode_line(line)
             if answer["is"] == "page" and answer["page"]["source"] == "ocr":
                 deadline = time.monotonic() + _WALL_FACTOR * timeout_s

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -94,7 +95,8 @@ def read(path: Path, name: str, options: ParseOptions, *, root: Path | None = No
     check_file(path, max_file_mib=options.max_file_mib, root=root)
     source = Source(name=name, options=options, path=path)
     pages = _checked(source, _translated(source))
-    source.kind = _sniffed(source)
+    with _border():
+        source.kind = sniff(source)
     return Reading(source, pages)
 
 
@@ -110,18 +112,17 @@ def _module(kind: str) -> Callable[[Source], Iterator[Page]]:
     return parser
 
 
-def _sniffed(source: Source) -> str:
-    try:
-        return sniff(source)
-    except OSError as exc:
-        raise DocumentError(f"The file cannot be read: {exc}.", hint="Check the disk.") from exc
-
-
 def _translated(source: Source) -> Iterator[Page]:
-    """The format module's pages; whatever a library raises on broken bytes becomes a DocumentError."""
-    try:
+    with _border():
         yield from _module(source.kind)(source)
-    except (AppError, GeneratorExit):
+
+
+@contextmanager
+def _border() -> Iterator[None]:
+    """Whatever a library raises on broken bytes becomes a DocumentError."""
+    try:
+        yield
+    except AppError:
         raise
     except MemoryError as exc:
         raise DocumentError(

@@ -86,7 +86,7 @@ def _names(source: Source) -> dict[str, str]:
     """Sender (0C1A), recipients (0E04) and copies (0E03) as Outlook shows them, by MAPI property number."""
     import olefile
 
-    found = {}
+    found: dict[str, str] = {}
     with source.open() as stream, olefile.OleFileIO(stream) as ole:
         for number in ("0C1A", "0E04", "0E03"):
             for suffix, codec in (("001F", "utf-16-le"), ("001E", "cp1252")):

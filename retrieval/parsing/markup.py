@@ -5,7 +5,7 @@ Entities are not expanded (but the five of XML itself), DTDs are not loaded, not
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from lxml import etree
@@ -20,20 +20,35 @@ from retrieval.parsing.writer import PageWriter, flow_pages
 __all__ = ["local", "parse", "read_xml"]
 
 
-def read_xml(data: bytes) -> Any:
+def read_xml(data: bytes, on_damage: Callable[[], None] | None = None) -> Any:
     """The root element, by a parser that neither expands entities nor touches network or disk.
 
+    Args:
+        on_damage: Called when the XML is not well-formed (or nested deeper than libxml2 goes) and only a part was read.
     Raises:
-        etree.XMLSyntaxError: Not well-formed beyond repair, nested too deeply or larger than libxml2's limits.
+        etree.XMLSyntaxError: Nothing could be read.
+        MemoryError: The tree does not fit.
     """
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False, recover=True,
         remove_comments=True, remove_pis=True,
     )  # fmt: skip
-    root = etree.fromstring(data, parser)
+    try:
+        root = etree.fromstring(data, parser)
+    except etree.XMLSyntaxError:
+        _check_memory(parser.error_log)
+        raise
+    _check_memory(parser.error_log)
     if root is None:
         raise etree.XMLSyntaxError("empty", 0, 0, 0)
+    if on_damage is not None and len(parser.error_log):
+        on_damage()
     return root
+
+
+def _check_memory(log: Any) -> None:
+    if any(entry.type == etree.ErrorTypes.ERR_NO_MEMORY for entry in log):
+        raise MemoryError
 
 
 def local(element: Any) -> str:
@@ -46,7 +61,7 @@ def parse(source: Source) -> Iterator[Page]:
     """One flowing text, cut where it is long."""
     data = source.read()
     try:
-        root = read_xml(data)
+        root = read_xml(data, lambda: source.warn("The XML is damaged; what could be read of it was read."))
     except etree.XMLSyntaxError as exc:
         raise DocumentError("The XML is damaged and cannot be read.", hint="Check it with an XML editor.") from exc
     writer = PageWriter()

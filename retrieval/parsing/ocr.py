@@ -9,6 +9,7 @@ import functools
 import logging
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -28,9 +29,12 @@ __all__ = ["Seen", "read_picture"]
 _MODELS = {
     "Det.model_path": "PP-OCRv6_det_small.onnx",
     "Rec.model_path": "PP-OCRv6_rec_small.onnx",
-    "Cls.model_path": "ch_ppocr_mobile_v2.0_cls_mobile.onnx",
 }
 _THREADS = 2
+_DETECT_SIDE = 1280  # pixels: lines are found at this size, and read at the picture's own
+_TALL = 2.5  # a picture taller than this many widths (a long screenshot) is read in strips
+_SURE = 0.5  # lines that the engine is less sure of are left out
+_DOUBTFUL = 0.75  # below this on average, the page may stand on its head
 _LEAST_SIDE = 8  # pixels
 _SKEW_SHOWN = math.radians(0.7)  # lines that lean less are level
 
@@ -52,6 +56,10 @@ def _engine() -> Any:
     settings: dict[str, object] = {key: str(folder / name) for key, name in _MODELS.items()}
     settings |= {
         "Global.log_level": "error",
+        "Global.use_cls": False,  # it turns single lines; whole pages are turned here, so that their order is right
+        "Global.text_score": 0.0,
+        "Det.limit_type": "max",
+        "Det.limit_side_len": _DETECT_SIDE,
         "EngineConfig.onnxruntime.intra_op_num_threads": _THREADS,
         "EngineConfig.onnxruntime.inter_op_num_threads": 1,
     }
@@ -66,31 +74,70 @@ def read_picture(picture: Image.Image) -> Seen:
     """
     if min(picture.size) < _LEAST_SIDE:
         return Seen("", ())
-    quads, texts = _recognise(picture)
-    if _sideways(quads):
-        turned = [(angle, *_recognise(picture.transpose(turn))) for angle, turn in _TURNS]
-        angle, quads, texts = max(turned, key=lambda one: sum(map(len, one[2])))
-        quads = [_turned_back(quad, angle) for quad in quads]
-        return _compose(quads, texts, turned=angle)
-    return _compose(quads, texts, turned=0)
+    found = _recognise(picture)
+    turns: tuple[int, ...] = (90, 270) if _sideways(found.quads) else (180,) if 0 < found.score < _DOUBTFUL else ()
+    angle = 0
+    for turn in turns:
+        turned = _recognise(picture.transpose(_TRANSPOSE[turn]))
+        if turned.weight > found.weight or (angle == 0 and turn == 90):
+            found, angle = turned, turn
+    return _compose(found, turned=angle)
 
 
-_TURNS = ((90, Image.Transpose.ROTATE_90), (270, Image.Transpose.ROTATE_270))
+_TRANSPOSE = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270}
 _Quad = Any  # (4, 2) float array: corners as fractions, clockwise from the text's upper left
 
 
-def _recognise(picture: Image.Image) -> tuple[list[_Quad], list[str]]:
-    pixels = np.asarray(picture.convert("RGB"))[:, :, ::-1]  # the engine wants BGR
-    result = _engine()(np.ascontiguousarray(pixels))
-    if result.boxes is None or result.txts is None:
-        return [], []
+@dataclass(slots=True)
+class _Found:
+    """Lines as the engine gives them, those it is unsure of too."""
+
+    quads: list[_Quad]
+    texts: list[str]
+    scores: list[float]
+
+    @property
+    def weight(self) -> float:
+        """How much was read, and how surely."""
+        return sum(score * len(text) for score, text in zip(self.scores, self.texts, strict=True) if score >= _SURE)
+
+    @property
+    def score(self) -> float:
+        """How sure the engine is of a character, on average; 0 where there is none."""
+        chars = sum(map(len, self.texts))
+        total = sum(score * len(text) for score, text in zip(self.scores, self.texts, strict=True))
+        return total / chars if chars else 0.0
+
+
+def _recognise(picture: Image.Image) -> _Found:
+    """Quads as fractions of the picture, and what they say."""
+    found = _Found([], [], [])
     size = np.array(picture.size, dtype=float)
-    pairs = [
-        (np.asarray(box, dtype=float) / size, one_line(text))
-        for box, text in zip(result.boxes, result.txts, strict=True)
-    ]
-    kept = [(quad, text) for quad, text in pairs if text]
-    return [quad for quad, _ in kept], [text for _, text in kept]
+    pixels = np.asarray(picture.convert("RGB"))[:, :, ::-1]  # the engine wants BGR
+    for top, bottom in _strips(pixels):
+        result = _engine()(np.ascontiguousarray(pixels[top:bottom]))
+        if result.boxes is None or result.txts is None:
+            continue
+        for box, text, score in zip(result.boxes, result.txts, result.scores, strict=True):
+            if line := one_line(text):
+                found.quads.append((np.asarray(box, dtype=float) + np.array([0.0, top])) / size)
+                found.texts.append(line)
+                found.scores.append(float(score))
+    return found
+
+
+def _strips(pixels: Any) -> list[tuple[int, int]]:
+    """Rows (top, bottom) to be read at once: all, or for a very tall picture strips cut where no ink is."""
+    height, width = pixels.shape[:2]
+    if height <= _TALL * width or width < _LEAST_SIDE:
+        return [(0, height)]
+    step, slack = int(1.5 * width), max(4, width // 4)
+    cuts = [0]
+    while height - cuts[-1] > step + slack:
+        low = cuts[-1] + step - slack
+        ink = pixels[low : low + 2 * slack].astype(np.float32).std(axis=(1, 2))
+        cuts.append(low + int(ink.argmin()))
+    return list(pairwise([*cuts, height]))
 
 
 def _sideways(quads: Sequence[_Quad]) -> bool:
@@ -102,16 +149,28 @@ def _sideways(quads: Sequence[_Quad]) -> bool:
 def _turned_back(quad: _Quad, angle: int) -> _Quad:
     """Corners in the picture as it was, from those in the picture turned counter-clockwise by `angle`."""
     x, y = quad[:, 0], quad[:, 1]
-    return np.stack([1 - y, x] if angle == 90 else [y, 1 - x], axis=1)
+    match angle:
+        case 90:
+            return np.stack([1 - y, x], axis=1)
+        case 180:
+            return 1 - quad
+        case 270:
+            return np.stack([y, 1 - x], axis=1)
+        case _:
+            return quad
 
 
-def _compose(quads: list[_Quad], texts: list[str], *, turned: int) -> Seen:
-    """Lines in order; order is found on the picture turned upright and level, boxes stay where they are."""
+def _compose(found: _Found, *, turned: int) -> Seen:
+    """Lines in reading order of the upright picture; boxes on the picture as it is."""
+    sure = [position for position, score in enumerate(found.scores) if score >= _SURE]
+    quads = [found.quads[position] for position in sure]
     if not quads:
         return Seen("", ())
-    upright = [_upright(quad, turned) for quad in quads]
-    angle = _skew(upright)
-    lines = [_line(index, quad, text, angle) for index, (quad, text) in enumerate(zip(upright, texts, strict=True))]
+    angle = _skew(quads)
+    lines = [
+        _line(number, quad, found.texts[position], angle)
+        for number, (quad, position) in enumerate(zip(quads, sure, strict=True))
+    ]
     parts: list[str] = []
     words: list[WordBox] = []
     length = 0
@@ -120,17 +179,10 @@ def _compose(quads: list[_Quad], texts: list[str], *, turned: int) -> Seen:
         separator = "" if previous is None else _separator(previous, line)
         parts += [separator, line.text]
         length += len(separator)
-        words += _words(quads[line.start], line.text, length)
+        words += _words(_turned_back(quads[line.start], turned), line.text, length)
         length += len(line.text)
         previous = line
     return Seen("".join(parts), tuple(words))
-
-
-def _upright(quad: _Quad, turned: int) -> _Quad:
-    if turned == 0:
-        return quad
-    x, y = quad[:, 0], quad[:, 1]
-    return np.stack([y, 1 - x] if turned == 90 else [1 - y, x], axis=1)
 
 
 def _skew(quads: Sequence[_Quad]) -> float:

@@ -25,6 +25,7 @@ class Package:
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
+        self.damaged = False
         # Some writers differ in case or use backslashes; names are found by what they mean.
         self._names = {name.replace("\\", "/").lstrip("/").lower(): name for name in archive.namelist()}
 
@@ -41,9 +42,13 @@ class Package:
         if not self.has(name):
             return None
         try:
-            return read_xml(read_part(self._archive, self._names[name.lower()]))
+            return read_xml(read_part(self._archive, self._names[name.lower()]), self._note_damage)
         except (etree.XMLSyntaxError, KeyError):
+            self.damaged = True
             return None
+
+    def _note_damage(self) -> None:
+        self.damaged = True
 
     def stream(self, name: str) -> IO[bytes]:
         """A part to be read piece by piece.
@@ -107,7 +112,10 @@ def open_package(source: Source) -> Iterator[Package]:
         DocumentError: A damaged zip, or one that would unpack to too much.
     """
     with source.open() as stream, open_zip(stream) as archive:
-        yield Package(archive)
+        package = Package(archive)
+        yield package
+        if package.damaged:
+            source.warn("A part of the file is damaged; what could be read of it was read.")
 
 
 def attribute(element: Any, name: str) -> str | None:

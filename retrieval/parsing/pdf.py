@@ -62,21 +62,30 @@ def open_pdf(file: Path | bytes) -> Iterator[Any]:
     try:
         document = pdfium.PdfDocument(file)
     except pdfium.PdfiumError as exc:
-        if "password" in str(exc).lower():
-            raise DocumentError(
-                "The PDF is protected with a password.", hint="Open it, save a copy without the password, and add that."
-            ) from exc
-        if "security" in str(exc).lower():
-            raise DocumentError(
-                "The PDF is encrypted in a way that is not supported.", hint="Print it to a new PDF and add that."
-            ) from exc
-        raise DocumentError("The PDF is damaged and cannot be opened.", hint="Get a fresh copy.") from exc
+        raise _refusal(exc) from exc
     try:
         if document.get_formtype() not in (None, pdfium_c.FORMTYPE_NONE):
             document.init_forms()
         yield document
     finally:
         document.close()
+
+
+def _refusal(error: Any) -> DocumentError:
+    """Why pdfium would not open a document."""
+    match error.err_code:
+        case pdfium_c.FPDF_ERR_PASSWORD:
+            return DocumentError(
+                "The PDF is protected with a password.", hint="Open it, save a copy without the password, and add that."
+            )
+        case pdfium_c.FPDF_ERR_SECURITY:
+            return DocumentError(
+                "The PDF is encrypted in a way that is not supported.", hint="Print it to a new PDF and add that."
+            )
+        case pdfium_c.FPDF_ERR_SUCCESS:  # it was understood, but there is nothing to open
+            return DocumentError("The PDF has no pages.", hint="Get a fresh copy or export it again.")
+        case _:
+            return DocumentError("The PDF is damaged and cannot be opened.", hint="Get a fresh copy.")
 
 
 @contextmanager

@@ -152,7 +152,21 @@ def _in_order(lines: list[TextLine], boxes: _Boxes) -> list[TextLine]:
     jumps = sum(jumps_up(before, after) for before, after in pairwise(lines))
     if jumps > max(2, len(lines) // 10):
         return by_columns(lines)
+    beside = sum(_beside(before, after) for before, after in pairwise(lines))
+    if beside >= max(4, len(lines) // 4):
+        return by_columns(lines, prose_only=True)
     return lines
+
+
+def _beside(before: TextLine, after: TextLine) -> bool:
+    """Two pieces of prose on one line with a gap between: a row across two columns, or of a wide table."""
+    gap = after.x0 - before.x1
+    return _level(before, after) and gap > 0.9 * before.size and min(len(before.text), len(after.text)) > 20
+
+
+def _level(before: TextLine, after: TextLine) -> bool:
+    overlap = min(before.y1, after.y1) - max(before.y0, after.y0)
+    return overlap > 0.7 * max(before.size, after.size)
 
 
 def _split_columns(lines: list[TextLine], boxes: _Boxes) -> list[TextLine] | None:
@@ -230,6 +244,8 @@ def _same_row(before: TextLine, after: TextLine) -> bool:
     overlap = min(before.y1, after.y1) - max(before.y0, after.y0)
     gap = after.x0 - before.x1
     height = max(before.size, after.size)
+    if _level(before, after) and gap > 0:
+        return True  # cells of a row
     return overlap > 0.4 * min(before.size, after.size) and -0.5 * height < gap < 1.5 * height
 
 

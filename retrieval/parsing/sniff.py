@@ -174,7 +174,7 @@ def _ole_kind(source: Source) -> str:
         try:
             with olefile.OleFileIO(stream) as ole:
                 tops = {entry[0] for entry in ole.listdir(streams=True, storages=True)}
-        except (OSError, olefile.OleFileError, ValueError, IndexError, KeyError) as exc:
+        except (OSError, ValueError, IndexError, KeyError) as exc:
             raise DocumentError("The file is damaged: its container cannot be read.", hint="Save it again.") from exc
     if tops & {"EncryptedPackage", "EncryptionInfo"}:
         raise DocumentError(

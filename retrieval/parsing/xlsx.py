@@ -162,7 +162,7 @@ def _shared_strings(package: Package, path: str) -> list[str]:
         return []
     strings: list[str] = []
     with package.stream(path) as stream:
-        for element in _elements(stream, _S + "si"):
+        for element in _elements(stream, _S + "si", package):
             strings.append(_plain(element))
             if len(strings) >= _STRINGS:
                 break
@@ -176,25 +176,28 @@ def _plain(element: Any) -> str:
     return "".join(node.text or "" for node in element.iter(_S + "t") if local(node.getparent()) != "rPh")
 
 
-def _elements(stream: IO[bytes], tag: str) -> Iterator[Any]:
-    """Elements of one name from a stream, each freed after use; stops quietly where the XML is broken."""
+def _elements(stream: IO[bytes], tag: str, package: Package) -> Iterator[Any]:
+    """Elements of one name from a stream, each freed after use; ends where the XML is broken, and notes that."""
+    events = etree.iterparse(
+        stream, tag=tag, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=True
+    )
     try:
-        for _, element in etree.iterparse(
-            stream, tag=tag, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=True
-        ):
+        for _, element in events:
             yield element
             element.clear()
             while element.getprevious() is not None:
                 del element.getparent()[0]
     except etree.XMLSyntaxError:
-        return
+        package.damaged = True
+    else:
+        package.damaged |= bool(len(events.error_log))
 
 
 def _rows(package: Package, path: str, cells: _Cells, source: Source, label: str) -> Iterator[list[str]]:
     """Texts of the cells of every row that holds any."""
     chars = 0
     with package.stream(path) as stream:
-        for row in _elements(stream, _S + "row"):
+        for row in _elements(stream, _S + "row", package):
             texts: list[str] = []
             for cell in row.iter(_S + "c"):
                 column = _column(cell.get("r") or "", len(texts))

@@ -4,6 +4,7 @@ AppError ── ConfigError, RetrievalError, GuardrailError (a check could not d
          ├─ RetrievalError ── DocumentError (this file cannot be read)
          ├─ BackendError ── UnknownBackendError, BackendUnavailableError (extra or weights missing), GenerationError
          ├─ LedgerError ── LedgerCorruptError
+         ├─ CredentialError (a file could not be signed, or the signing key cannot be used)
          ├─ StorageError (database locked, disk full)
          └─ EngineError (the engine process cannot be started or reached)
 """
@@ -15,6 +16,7 @@ __all__ = [
     "BackendError",
     "BackendUnavailableError",
     "ConfigError",
+    "CredentialError",
     "DocumentError",
     "EngineError",
     "GenerationError",
@@ -87,6 +89,10 @@ class LedgerCorruptError(LedgerError):
     def __init__(self, message: str, *, seq: int, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.seq = seq
+
+
+class CredentialError(AppError):
+    """A file could not be signed, or the signing key or certificate cannot be used."""
 
 
 class StorageError(AppError):

@@ -1,0 +1,108 @@
+"""Manifests by record id: a file that lost its metadata gets them back once a watermark or a fingerprint names it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from provenance.credentials.jumbf import active_label
+from provenance.errors import CredentialError, StorageError
+
+__all__ = ["ManifestStore", "StoredManifest"]
+
+_RECORD = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,79}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredManifest:
+    """One manifest, and the digests (SHA-256, hex) of the file before and after it was signed."""
+
+    record: str
+    digest: str  # of `data`
+    label: str  # the manifest's own name
+    mime: str
+    unsigned: str
+    signed: str
+    data: bytes
+
+
+class ManifestStore:
+    """`<folder>/<record>/<digest>.c2pa` with a `.json` beside it. A run that made three pictures has three."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, record: str, manifest: bytes, *, mime: str, unsigned: bytes, signed: bytes) -> StoredManifest:
+        """Keep a manifest, durably. The same one twice is kept once.
+
+        Raises:
+            CredentialError: If the record id or the manifest is none.
+            StorageError: If the disk refuses.
+        """
+        digest = _sha256(manifest)
+        kept = StoredManifest(
+            record=record,
+            digest=digest,
+            label=active_label(manifest),
+            mime=mime,
+            unsigned=_sha256(unsigned),
+            signed=_sha256(signed),
+            data=manifest,
+        )
+        folder = self._of(record)
+        about = {key: value for key, value in asdict(kept).items() if key != "data"}
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _write(folder / f"{digest}.c2pa", manifest)
+            _write(folder / f"{digest}.json", json.dumps(about).encode())  # last: it makes the manifest count
+        except OSError as exc:
+            reason = exc.strerror or "the disk refuses"
+            raise StorageError(f"The manifest could not be kept: {reason}.", hint="Free some space.") from exc
+        return kept
+
+    def of(self, record: str) -> list[StoredManifest]:
+        """The manifests of a record; those that were damaged since are left out."""
+        found = []
+        with suppress(CredentialError):
+            for path in sorted(self._of(record).glob("*.json")):
+                with suppress(OSError, ValueError, TypeError):
+                    data = path.with_suffix(".c2pa").read_bytes()
+                    kept = StoredManifest(**json.loads(path.read_bytes()), data=data)
+                    if _sha256(data) == kept.digest == path.stem and kept.record == record:
+                        found.append(kept)
+        return found
+
+    def forget(self, record: str) -> int:
+        """Remove a record's manifests (they may hold its prompt); how many there were."""
+        folder = self._of(record)
+        paths = sorted(folder.glob("*.json"))
+        for path in paths:
+            path.unlink(missing_ok=True)
+            path.with_suffix(".c2pa").unlink(missing_ok=True)
+        with suppress(OSError):
+            folder.rmdir()
+        return len(paths)
+
+    def _of(self, record: str) -> Path:
+        if not _RECORD.fullmatch(record):  # it may come from a stranger's watermark: never let it walk the disk
+            raise CredentialError("This is no record id.")
+        return self._folder / record
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _write(path: Path, data: bytes) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

@@ -15,7 +15,7 @@ from agent.updates import Failed, GuardNotice, Step, Token
 from ui.views.markdown import answer_tree
 from ui.views.parts import THEME
 from ui.views.viewer import highlight_top
-from ui.views.watching import Watched, step_line, steps_html
+from ui.views.watching import Watched, doing_now, steps_html
 from ui.views.words import ago, esc, plain, shorten
 
 ALLOWED = {"p", "h4", "ul", "ol", "li", "blockquote", "pre", "code", "strong", "em", "br", "hr"} | {
@@ -122,7 +122,8 @@ def test_watching_twice_changes_nothing_and_an_end_ends() -> None:
     ]
     watched = Watched("r")
     watched.take(updates[:2])
-    assert step_line(watched.steps.values()) == "Searching your documents"
+    assert doing_now(watched.steps.values())["line"] == "Searching your documents"
+    assert doing_now(watched.steps.values(), waited_s=3.7)["line"] == "Searching your documents · 3 s"
     watched.take(updates)
     assert watched.text == "Nine masts" and len(watched.notices) == 1 and watched.end is None
     assert "goats" in steps_html(watched.steps.values()) and "0.5 s" in steps_html(watched.steps.values())

@@ -10,6 +10,7 @@ from agent.updates import Answer, Citation, GuardNotice
 from ui.views.markdown import answer_tree
 from ui.views.parts import answer_part, copy_part
 from ui.views.viewer import open_citation
+from ui.views.watching import Doing
 from ui.views.words import esc, plain, seconds, shorten
 
 __all__ = ["copy_text", "draw_actions", "draw_answer", "draw_notices", "draw_text", "timing_line", "where"]
@@ -22,15 +23,20 @@ def where(citation: Citation) -> str:
     return f"{citation.document} · {citation.page_label or f'page {citation.page}'}"
 
 
-def draw_text(key: str, text: str, citations: Iterable[Citation], *, writing: bool = False) -> None:
-    """The text of an answer. A click on a citation opens its page."""
+def draw_text(key: str, text: str, citations: Iterable[Citation], *, doing: Doing | None = None) -> None:
+    """The text of an answer. A click on a citation opens its page.
+
+    `doing` is given while the answer is being made: its steps stand folded above the text, in the same component, so
+    that a poll redraws one thing and what was unfolded stays so.
+    """
     by_number = {citation.n: citation for citation in citations}
     result = answer_part(
         key=key,
         data={
-            "tree": answer_tree(text, None if writing else set(by_number)),
+            "tree": answer_tree(text, None if doing else set(by_number)),
             "sources": {str(n): where(citation) for n, citation in by_number.items()},
-            "writing": writing,
+            "writing": doing is not None,
+            "doing": doing,
         },
         on_open_change=lambda: None,
     )

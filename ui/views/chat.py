@@ -19,9 +19,9 @@ from ui.views.conversations import ADDRESS, choose, draw_conversations
 from ui.views.parts import THEME
 from ui.views.services import Services
 from ui.views.viewer import draw_viewer
-from ui.views.watching import Watched, step_line, steps_html
+from ui.views.watching import Watched, doing_now, steps_html
 from ui.views.welcome import draw_welcome
-from ui.views.words import esc, plain, say_error
+from ui.views.words import esc, plain, say_error, since
 
 __all__ = ["Turn", "render", "turns_of"]
 
@@ -40,6 +40,7 @@ class Turn:
     run: str
     question: str = ""
     message: Message | None = None
+    asked_at: str = ""
 
 
 def turns_of(messages: list[Message]) -> list[Turn]:
@@ -47,9 +48,11 @@ def turns_of(messages: list[Message]) -> list[Turn]:
     turns: list[Turn] = []
     for message in messages:
         if message.role == "user":
-            turns.append(Turn(run=message.run, question=message.text))
+            turns.append(Turn(run=message.run, question=message.text, asked_at=message.at))
         elif turns and turns[-1].message is None:
             turns[-1].run, turns[-1].message = message.run, message
+            if message.state == "running":  # an answer that is written again is waited for since then
+                turns[-1].asked_at = message.at
         else:
             turns.append(Turn(run=message.run, message=message))
     return turns
@@ -124,7 +127,7 @@ def _draw_turn(services: Services, turn: Turn, conversation: str | None, *, last
     with st.chat_message("assistant", avatar=_ASSISTANT):
         watched = _catch_up(services, turn)
         if watched is not None and watched.end is None and (turn.message is None or turn.message.state == "running"):
-            _watch(services, turn.run)
+            _watch(services, turn.run, turn.asked_at)
         else:
             _draw_end(services, turn, watched, conversation, last=last)
 
@@ -221,7 +224,7 @@ def _catch_up(services: Services, turn: Turn) -> Watched | None:
 
 
 @st.fragment(run_every=POLL_S)
-def _watch(services: Services, run: str) -> None:
+def _watch(services: Services, run: str, asked_at: str) -> None:
     """Draws what there is of a running answer; runs again by itself until the end."""
     watched = _watched(run)
     try:
@@ -234,11 +237,9 @@ def _watch(services: Services, run: str) -> None:
     if watched.end is not None:
         st.session_state.pop(f"stopping.{run}", None)
         st.rerun()
-    steps = list(watched.steps.values())
-    box = st.status(step_line(steps), type="compact", state="running")  # as a context manager it would end "complete"
-    box.html(steps_html(steps) or '<div class="wf-note">Waiting for the first step</div>')
     draw_notices(watched.notices)
-    draw_text(f"live.{run}", watched.text, [], writing=True)
+    doing = doing_now(watched.steps.values(), waited_s=since(asked_at))
+    draw_text(f"live.{run}", watched.text, [], doing=doing)
     stopping = st.session_state.get(f"stopping.{run}", False)
     st.button(
         "Stopping…" if stopping else "Stop",

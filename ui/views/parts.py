@@ -20,7 +20,8 @@ def _asset(name: str) -> str:
 
 answer_part = st.components.v2.component(
     "wherefrom_answer",
-    html='<div class="answer" role="group" aria-label="Answer"></div>',
+    html='<details class="doing" hidden><summary></summary><ul aria-label="Steps"></ul></details>'
+    '<div class="answer" role="group" aria-label="Answer"></div>',
     css=_asset("answer.css"),
     js=_asset("answer.js"),
 )

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import TypedDict, assert_never
 
 from agent.updates import Done, Failed, GuardNotice, Step, Stopped, Token, Update
 from ui.views.words import esc, seconds
 
-__all__ = ["STEP_NAMES", "Watched", "step_line", "steps_html"]
+__all__ = ["Doing", "Watched", "doing_now", "step_name", "steps_html"]
 
 
-STEP_NAMES = {
+_NAMES = {
     "waiting": "Waiting",
     "plan": "Plan",
     "search_documents": "Search documents",
@@ -24,6 +24,16 @@ STEP_NAMES = {
     "write": "Write",
     "check": "Check citations",
     "guard": "Guard",
+}
+_NOW = {
+    "waiting": "Waiting for another answer to end",
+    "plan": "Planning",
+    "search_documents": "Searching your documents",
+    "query_ledger": "Looking in the record",
+    "read": "Reading the passages",
+    "write": "Writing",
+    "check": "Checking the citations",
+    "guard": "Checking with the guards",
 }
 
 
@@ -59,31 +69,47 @@ class Watched:
                     assert_never(update)
 
 
-def step_line(steps: Iterable[Step]) -> str:
-    """What the agent does now, in a few words, for the heading of the folded list."""
-    now = [step for step in steps if step.status == "started"]
-    if not now:
-        return "Working"
-    doing = {
-        "waiting": "Waiting for another answer to end",
-        "plan": "Planning",
-        "search_documents": "Searching your documents",
-        "query_ledger": "Looking in the record",
-        "read": "Reading the passages",
-        "write": "Writing",
-        "check": "Checking the citations",
-        "guard": "Checking with the guards",
-    }
-    return doing.get(now[-1].name, STEP_NAMES.get(now[-1].name, now[-1].name.replace("_", " ").capitalize()))
+class _Row(TypedDict):
+    name: str
+    status: str
+    detail: str
+    took: str
+
+
+class Doing(TypedDict):
+    """What is being done for an answer, as the answer's component draws it."""
+
+    line: str  # what is being done now
+    steps: list[_Row]
+
+
+def doing_now(steps: Iterable[Step], *, waited_s: float | None = None) -> Doing:
+    """The steps so far, and the one that goes on now in a few words, with how long the answer has taken until now."""
+    known = list(steps)
+    now = [step for step in known if step.status == "started"]
+    line = _NOW.get(now[-1].name, step_name(now[-1])) if now else "Working"
+    if waited_s is not None and waited_s >= 1:
+        line += f" · {int(waited_s)} s"
+    return {"line": line, "steps": _rows(known)}
+
+
+def step_name(step: Step) -> str:
+    """What a step is called."""
+    return _NAMES.get(step.name, step.name.replace("_", " ").capitalize())
+
+
+def _rows(steps: Iterable[Step]) -> list[_Row]:
+    return [
+        {"name": step_name(step), "status": step.status, "detail": step.detail, "took": seconds(step.seconds)}
+        for step in steps
+    ]
 
 
 def steps_html(steps: Iterable[Step]) -> str:
-    """The steps as a list, with their seconds."""
-    rows = []
-    for step in steps:
-        name = STEP_NAMES.get(step.name, step.name.replace("_", " ").capitalize())
-        rows.append(
-            f'<li><span class="wf-dot {esc(step.status)}"></span><span class="what">{esc(name)}</span>'
-            f'<span class="detail">{esc(step.detail)}</span><span class="took">{esc(seconds(step.seconds))}</span></li>'
-        )
-    return f'<ul class="wf-steps" aria-label="Steps">{"".join(rows)}</ul>' if rows else ""
+    """The steps of a finished run as a list, with their seconds."""
+    rows = "".join(
+        f'<li><span class="wf-dot {esc(row["status"])}"></span><span class="what">{esc(row["name"])}</span>'
+        f'<span class="detail">{esc(row["detail"])}</span><span class="took">{esc(row["took"])}</span></li>'
+        for row in _rows(steps)
+    )
+    return f'<ul class="wf-steps" aria-label="Steps">{rows}</ul>' if rows else ""

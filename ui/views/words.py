@@ -10,7 +10,7 @@ import streamlit as st
 
 from provenance.errors import AppError
 
-__all__ = ["ago", "clock", "count", "esc", "plain", "say_error", "seconds", "shorten", "size"]
+__all__ = ["ago", "clock", "count", "esc", "plain", "say_error", "seconds", "shorten", "since", "size"]
 
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&=\"'^@/])")
 _EMOJI_CODE = re.compile(r":(?=[\w+/-]+:)")
@@ -94,6 +94,12 @@ def clock(stamp: str) -> str:
     """An RFC 3339 time in this machine's zone, to the second; the text itself where it is none."""
     moment = _moment(stamp)
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else stamp
+
+
+def since(stamp: str) -> float | None:
+    """Seconds since an RFC 3339 time; None where it is none."""
+    moment = _moment(stamp)
+    return (datetime.now(UTC) - moment).total_seconds() if moment else None
 
 
 def ago(stamp: str, *, now: datetime | None = None) -> str:

@@ -37,8 +37,8 @@ def looks_like_text(head: bytes) -> bool:
         return True
     if b"\0" in head:
         return False
-    controls = sum(head.count(bytes([code])) for code in (*range(1, 8), *range(14, 27), *range(28, 32)))
-    return controls <= len(head) // 50
+    controls = sum(head.count(bytes([code])) for code in (*range(1, 7), *range(14, 27), *range(28, 32)))
+    return controls <= max(3, len(head) // 50)
 
 
 def find_encoding(source: Source) -> Encoding:
@@ -111,7 +111,8 @@ def _guess(sample: bytes) -> str:
     western = sample.decode("cp1252", "replace")
     beyond = [char for char in western if ord(char) > 127]
     usual = sum(char in _WESTERN for char in beyond)
-    if usual >= 0.9 * len(beyond):
+    letters = sum(map(str.isalpha, western))
+    if usual >= 0.9 * len(beyond) and len(beyond) <= max(0.35 * letters, 12):  # most letters are ASCII there
         return "cp1252"
     from charset_normalizer import from_bytes
 

@@ -368,6 +368,6 @@ def _heading_level(row: list[TextLine], body: float) -> int:
         return 0
     ratio = row[0].size / body
     if ratio >= 1.15:
-        return 1 if ratio >= 1.7 else 2 if ratio >= 1.35 else 3
+        return 1 if ratio >= 1.7 else 2 if ratio >= 1.3 else 3
     bold = ratio > 0.95 and all(line.bold for line in row)
     return 4 if bold and len(text) <= 90 and text[-1] not in ".,;:" else 0

@@ -225,7 +225,8 @@ def test_entities_are_neither_expanded_nor_fetched(
     doctype = ATTACKS[attack].replace("{port}", str(listener.getsockname()[1]))
     reference = "" if attack == "dtd" else "&x;"
     if form == "docx":
-        body = f"<w:document {WORD}><w:body><w:p><w:r><w:t>before {reference} after</w:t></w:r></w:p></w:body></w:document>"
+        run = f"<w:r><w:t>before {reference} after</w:t></w:r>"
+        body = f"<w:document {WORD}><w:body><w:p>{run}</w:p></w:body></w:document>"
         data = make_zip({"[Content_Types].xml": TYPES, "word/document.xml": f"<?xml version='1.0'?>{doctype}{body}"})
     elif form == "odt":
         body = (

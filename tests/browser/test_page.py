@@ -105,7 +105,7 @@ def test_the_answer_is_copied_with_its_sources(page: Page, context: BrowserConte
     page.get_by_role("button", name="Copy the answer with its sources").click()
     expect(page.get_by_text("Copied")).to_be_visible()
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert "Turbine T7 stood still for 41 days" in copied and "Sources:\n[1] turbine-report.pdf, page 1" in copied
+    assert "Turbine T7 stood still for 41 days" in copied and "Sources:\n[1] turbine-report.pdf · page 1" in copied
 
 
 def test_a_conversation_is_renamed_and_deleted_from_the_sidebar(page: Page, faked: Served) -> None:

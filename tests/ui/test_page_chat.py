@@ -97,7 +97,7 @@ def test_a_question_is_answered_with_citations_and_sources(engine: FakeEngine) -
     assert answer["sources"]["1"] == "turbine-report.pdf · page 1"
     assert "Turbine T7 stood still for 41 days" in texts(at)  # the quote in the list of sources
     [copy] = part(at, "wherefrom_copy")
-    assert "[1] turbine-report.pdf, page 1: “Turbine T7" in copy["text"] and "Record: r-" in copy["text"]
+    assert "[1] turbine-report.pdf · page 1: “Turbine T7" in copy["text"] and "Record: r-" in copy["text"]
 
 
 def test_while_it_is_written_the_text_and_the_steps_are_shown_with_a_stop_button(engine: FakeEngine) -> None:

@@ -20,7 +20,7 @@ _GUARD_WORDS = {"redact": "Hidden", "block": "Blocked", "ask": "Needs your word"
 
 def where(citation: Citation) -> str:
     """Document and page of a citation, as a person says it."""
-    return f"{citation.document} · {citation.page_label or f'page {citation.page}'}"
+    return f"{citation.document} · {citation.page_label}" if citation.page_label else citation.document
 
 
 def draw_text(key: str, text: str, citations: Iterable[Citation], *, doing: Doing | None = None) -> None:
@@ -110,10 +110,7 @@ def copy_text(answer: Answer) -> str:
     lines = [answer.text]
     if answer.citations:
         lines += ["", "Sources:"]
-        lines += [
-            f"[{c.n}] {c.document}, {c.page_label or f'page {c.page}'}: “{shorten(c.quote, 300)}”"
-            for c in answer.citations
-        ]
+        lines += [f"[{c.n}] {where(c)}: “{shorten(c.quote, 300)}”" for c in answer.citations]
     lines += ["", f"Record: {answer.run}"]
     return "\n".join(lines)
 

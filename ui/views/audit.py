@@ -6,6 +6,7 @@ import streamlit as st
 
 from provenance.errors import AppError, NotFoundError
 from ui.api import Record, RunRow, Verification
+from ui.views.answer import where
 from ui.views.record import record_html
 from ui.views.services import Services
 from ui.views.viewer import draw_viewer, open_citation
@@ -194,9 +195,8 @@ def _outcome(record: Record) -> None:
     with st.container(border=True, key="audit.answer"):
         st.html(f'<div class="wf-label">Answer</div><div class="wf-passage">{esc(answer.text)}</div>')
         for citation in answer.citations:
-            where = citation.page_label or f"page {citation.page}"
             st.button(
-                f":yellow-badge[{citation.n}] {plain(shorten(citation.document, 60))} · {plain(where)}",
+                f":yellow-badge[{citation.n}] {plain(shorten(where(citation), 90))}",
                 key=f"source-audit-{citation.n}",
                 on_click=open_citation,
                 args=(citation,),

@@ -49,7 +49,7 @@ def draw_bench(services: Services, *, empty: bool) -> None:
 
 
 def _hit(hit: SearchHit, highest: dict[str, float]) -> None:
-    where = f"{hit.document} · {hit.page_label or f'page {hit.page}'}"
+    where = f"{hit.document} · {hit.page_label}" if hit.page_label else hit.document
     with st.container(border=True, key=f"hit-{hit.n}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**{hit.n}** · **{plain(shorten(where, 100))}**")

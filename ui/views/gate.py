@@ -12,7 +12,7 @@ import time
 
 import streamlit as st
 
-from ui.views.parts import THEME
+from ui.views.parts import hero_html
 
 __all__ = ["Gate", "draw_gate"]
 
@@ -41,15 +41,13 @@ def draw_gate(gate: Gate) -> bool:
     """Whether this session may go on; draws the form where it may not."""
     if st.session_state.get(_OPEN):
         return True
-    with st.container(key="gate", horizontal_alignment="center"):
-        st.image(str(THEME / "icon.svg"), width=56)
-        st.header("Wherefrom", anchor=False)
-        with st.form("gate.form", width=360):
-            guess = st.text_input("Password", type="password", key="gate.password", autocomplete="current-password")
-            sent = st.form_submit_button("Open", type="primary", key="gate.send", width="stretch")
-            if sent and gate.admits(guess or ""):
-                st.session_state[_OPEN] = True
-                st.rerun()
-            if sent:
-                st.error("That is not the password.", icon=":material/lock:")
+    st.html(hero_html("Wherefrom", "This page is locked."))
+    with st.container(key="gate", horizontal_alignment="center"), st.form("gate.form", width=360):
+        guess = st.text_input("Password", type="password", key="gate.password", autocomplete="current-password")
+        sent = st.form_submit_button("Open", type="primary", key="gate.send", width="stretch")
+        if sent and gate.admits(guess or ""):
+            st.session_state[_OPEN] = True
+            st.rerun()
+        if sent:
+            st.error("That is not the password.", icon=":material/lock:")
     return False

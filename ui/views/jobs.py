@@ -99,7 +99,7 @@ def job_title(job: IngestJob) -> str:
 def _draw(services: Services, job: IngestJob) -> None:
     with st.container(border=True, key=f"job-{job.id}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            took = f" · {seconds(job.seconds)}" if job.seconds else ""
+            took = f" · {seconds(job.seconds)}" if job.seconds >= 1 else ""
             st.html(f'<div><b>{esc(job_title(job))}</b><span class="wf-mute">{esc(took)}</span></div>')
             if is_active(job):
                 st.button(
@@ -158,10 +158,12 @@ def _file_row(file: FileResult) -> str:
     made = [count(file.pages, "page")] if file.pages else []
     made += [count(file.passages, "passage")] if file.passages else []
     side = ", ".join(made) if file.status in ("added", "changed", "unchanged") and made else file.status
+    folder, _, name = file.path.rpartition("/")
+    where = f' <span class="wf-note">{esc(folder)}</span>' if folder else ""
     return (
         f'<div class="wf-row" role="listitem" data-status="{esc(file.status)}">'
         f'<span class="icon {colour}" aria-hidden="true">{icon}</span>'
-        f'<span class="main">{esc(file.path)}{sub}</span>'
+        f'<span class="main">{esc(name or file.path)}{where}{sub}</span>'
         f'<span class="side" title="{esc(file.status)}">{esc(side)}</span></div>'
     )
 

@@ -5,17 +5,27 @@ Untrusted text reaches them as data only; their scripts (ui/theme/*.js) build te
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import streamlit as st
 
-__all__ = ["THEME", "answer_part", "copy_part", "page_part"]
+from ui.views.words import esc
+
+__all__ = ["THEME", "answer_part", "copy_part", "hero_html", "page_part"]
 
 THEME = Path(__file__).resolve().parent.parent / "theme"
 
 
 def _asset(name: str) -> str:
     return (THEME / name).read_text(encoding="utf-8")
+
+
+def hero_html(title: str, told: str) -> str:
+    """The sign above an empty page; both texts are ours and shown as they are."""
+    icon = base64.b64encode((THEME / "icon.svg").read_bytes()).decode("ascii")
+    sign = f'<img alt="" src="data:image/svg+xml;base64,{icon}">'
+    return f'<div class="wf-hero">{sign}<h1>{esc(title)}</h1><p>{esc(told)}</p></div>'
 
 
 answer_part = st.components.v2.component(

@@ -111,15 +111,20 @@ def _draw(services: Services) -> None:
 
 
 def _heading(spot: Spot, view: PageView) -> None:
-    where = view.page_label or (f"page {view.page}" if view.pages > 1 else "")
+    where = _page_name(view)
     of = f" of {view.pages}" if view.pages > 1 and where == f"page {view.page}" else ""
     st.html(f'<div><b>{esc(view.document)}</b> <span class="wf-mute">{esc(where + of)}</span></div>')
     if spot.quote and spot.page == spot.quote_page:
         st.html(f'<div class="wf-calm">{esc(shorten(spot.quote, 280))}</div>')
 
 
+def _page_name(view: PageView) -> str:
+    """What a person calls the page; nothing where the document has just one."""
+    return view.page_label or (f"page {view.page}" if view.pages > 1 else "")
+
+
 def _page(view: PageView, picture: tuple[bytes, float | None] | None) -> None:
-    label = f"{view.document}, {view.page_label or f'page {view.page}'}"
+    label = f"{view.document}, {_page_name(view)}" if _page_name(view) else view.document
     if view.start is not None:
         label += ", with the cited passage highlighted"
     data: dict[str, object] = {

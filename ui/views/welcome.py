@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import ui
 from provenance.errors import AppError
 from ui.api import DocumentRow
 from ui.views.jobs import draw_jobs, remember_job
-from ui.views.parts import THEME
+from ui.views.parts import hero_html
 from ui.views.services import Services
 from ui.views.words import count, plain, say_error, shorten
 
@@ -25,15 +24,11 @@ _QUESTIONS = "questions.json"
 def draw_welcome(services: Services) -> str | None:
     """The empty state. Returns a question if one was pressed."""
     documents = services.engine.documents()
-    icon = base64.b64encode((THEME / "icon.svg").read_bytes()).decode("ascii")
     if documents:
         told = f"{count(len(documents), 'document')} in the library. Every answer names the passage it came from."
     else:
         told = "Your library is empty. Add documents, then ask: every answer names the passage it came from."
-    st.html(
-        f'<div class="wf-hero"><img alt="" src="data:image/svg+xml;base64,{icon}">'
-        f"<h1>Ask your documents</h1><p>{told}</p></div>"
-    )
+    st.html(hero_html("Ask your documents", told))
     if not documents:
         _first_steps(services)
     if draw_jobs(services, finished=False) or not documents:

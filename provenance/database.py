@@ -6,6 +6,7 @@ behind the writer (STYLE section 5).
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from provenance.errors import StorageError
+from provenance.errors import DamagedError, StorageError
 
 __all__ = ["Database", "open_database", "sqlite_url"]
 
@@ -53,6 +54,15 @@ class Database:
             with conn.begin():
                 yield conn
 
+    def flush_log(self) -> None:
+        """Move SQLite's write-ahead log into the file and empty it, so that no erased text stays behind in it.
+
+        Waits for readers as long as the busy timeout; a log that is still in use then is emptied later, by itself.
+        """
+        if self.engine.dialect.name == "sqlite":
+            with _translated(), contextlib.closing(self.engine.raw_connection()) as conn:
+                conn.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()
@@ -60,9 +70,13 @@ class Database:
     def _prepare(self, connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None  # we send BEGIN ourselves; the driver's own would be deferred and late
         connection.execute(f"PRAGMA busy_timeout={self.busy_timeout_ms}")
-        _set_wal(connection, self.busy_timeout_ms / 1000)
+        try:
+            _set_wal(connection, self.busy_timeout_ms / 1000)
+        except UnicodeDecodeError as exc:  # SQLite's message quotes a schema that is no text any more
+            raise sqlite3.DatabaseError("database disk image is malformed") from exc
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")  # what is deleted or erased is overwritten with zeros
 
 
 def open_database(url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Database:
@@ -124,8 +138,8 @@ def _translated() -> Iterator[None]:
 
 def _storage_error(exc: DatabaseError) -> StorageError | None:
     text = str(exc.orig)
-    if "malformed" in text or "not a database" in text or "disk I/O error" in text:
-        return StorageError("The database file is damaged.", hint="Put a backup of the data folder in its place.")
+    if any(sign in text for sign in ("malformed", "not a database", "Could not decode")):
+        return DamagedError("The database file is damaged.", hint="Put a backup of the data folder in its place.")
     if not isinstance(exc, OperationalError):
         return None
     if "locked" in text or "busy" in text:
@@ -134,4 +148,6 @@ def _storage_error(exc: DatabaseError) -> StorageError | None:
         return StorageError("The disk is full; nothing was written.", hint="Free some space and try again.")
     if "readonly" in text or "unable to open" in text:
         return StorageError("The data folder cannot be written.", hint="Check its permissions, or set WHEREFROM_HOME.")
+    if "disk I/O error" in text:
+        return StorageError("The disk could not be written; nothing was kept.", hint="Check its health and free space.")
     return StorageError(f"The database failed: {text}.", hint="Run `wherefrom doctor`.")

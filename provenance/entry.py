@@ -13,22 +13,21 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import rfc8785
-
-from provenance.errors import LedgerError
+from provenance.canonical import canonical_json
+from provenance.errors import LedgerError, UsageError
 
 __all__ = [
     "GENESIS",
     "Content",
     "Entry",
     "Event",
+    "Head",
     "Prepared",
     "Receipt",
-    "canonical_json",
     "commitment",
     "entry_digest",
     "prepare",
@@ -66,6 +65,29 @@ class Receipt:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Head:
+    """The newest entry: keep it outside the database, and no tail can be cut off unseen. As text, `SEQ:DIGEST`."""
+
+    seq: int
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.seq}:{self.digest}"
+
+    @classmethod
+    def parse(cls, text: str) -> Head:
+        """The head that `str(head)` wrote.
+
+        Raises:
+            UsageError: If it is not one.
+        """
+        found = re.fullmatch(r"\s*(\d{1,18}):(v1:[0-9a-f]{64})\s*", text)
+        if found is None:
+            raise UsageError("This is not the head of a ledger.", hint="It looks like 1234:v1:8f3a... (64 digits).")
+        return cls(seq=int(found[1]), digest=found[2])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
     """One row of the ledger, read back. `contents` is filled where it was asked for; None stands for erased."""
 
@@ -77,18 +99,6 @@ class Entry:
     previous: str
     digest: str
     contents: dict[str, Content | None] = field(default_factory=dict)
-
-
-def canonical_json(body: Mapping[str, Any]) -> str:
-    """`body` in the one form of RFC 8785: sorted keys, no spaces, shortest numbers, no NaN.
-
-    Raises:
-        LedgerError: If it holds something JSON has no exact form for.
-    """
-    try:
-        return rfc8785.dumps(dict(body)).decode("utf-8")
-    except (ValueError, RecursionError) as exc:
-        raise LedgerError(f"This event cannot be recorded: {exc}.", hint="Give it plain JSON values only.") from exc
 
 
 def entry_digest(seq: int, at: str, run: str, kind: str, previous: str, body: str) -> str:
@@ -119,9 +129,10 @@ class Prepared:
     run: str
     body: str
     contents: list[tuple[str, bytes, Content]]  # name, salt, content
+    erases: Sequence[tuple[int, str]] = ()  # (seq, name) of contents that vanish in the same transaction
 
 
-def prepare(event: Event) -> Prepared:
+def prepare(event: Event, *, erases: Sequence[tuple[int, str]] = ()) -> Prepared:
     """Check an event, commit to its contents, and write its body out.
 
     Raises:
@@ -139,7 +150,7 @@ def prepare(event: Event) -> Prepared:
         salt = secrets.token_bytes(SALT_BYTES)
         body.setdefault("commitments", {})[name] = _commit(name, salt, content)
         contents.append((name, salt, content))
-    return Prepared(kind=event.kind, run=event.run, body=canonical_json(body), contents=contents)
+    return Prepared(kind=event.kind, run=event.run, body=canonical_json(body), contents=contents, erases=erases)
 
 
 def _commit(name: str, salt: bytes, content: Content) -> dict[str, Any]:

@@ -17,6 +17,7 @@ __all__ = [
     "BackendUnavailableError",
     "ConfigError",
     "CredentialError",
+    "DamagedError",
     "DocumentError",
     "EngineError",
     "GenerationError",
@@ -97,6 +98,10 @@ class CredentialError(AppError):
 
 class StorageError(AppError):
     """The database is locked or the disk is full; nothing was half-written."""
+
+
+class DamagedError(StorageError):
+    """The database file itself is damaged; retrying will not help."""
 
 
 class EngineError(AppError):

@@ -14,20 +14,22 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
 from provenance.database import Database
-from provenance.entry import GENESIS, Content, Entry, Event, Receipt, prepare
+from provenance.entry import GENESIS, Content, Entry, Event, Head, Receipt, prepare
 from provenance.errors import NotFoundError
 from provenance.tables import ledger_content, ledger_entry
+from provenance.verification import Verification, verify
 from provenance.writer import GroupWriter, write_entries
 
-__all__ = ["Entry", "Event", "Head", "Ledger", "Receipt", "new_run_id"]
+__all__ = ["Entry", "Event", "Head", "Ledger", "Receipt", "Verification", "new_run_id"]
 
+ERASURES_PER_EVENT = 1000
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _run_id_lock = threading.Lock()
 _last_run_id = 0
@@ -42,14 +44,6 @@ def new_run_id() -> str:
     return "r-" + "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Head:
-    """The newest entry: keep it outside the database, and no tail can be cut off unseen."""
-
-    seq: int
-    digest: str
-
-
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -58,7 +52,7 @@ class Ledger:
     """Append events, read entries back. Safe for threads; several processes may share one database."""
 
     def __init__(self, database: Database, *, clock: Callable[[], datetime] = _utc_now) -> None:
-        self._database = database
+        self.database = database
         self._clock = clock
         self._writer = GroupWriter(database, clock)
 
@@ -89,7 +83,8 @@ class Ledger:
     ) -> Receipt:
         """Record one event in a transaction that the caller began with `Database.write`: both are kept, or neither.
 
-        The receipt holds once that transaction has been committed.
+        The receipt holds once that transaction has been committed. Never call `append` inside such a transaction: its
+        writer would wait for the lock that the caller holds, and give up when the busy timeout has passed.
 
         Raises:
             LedgerError: If this event cannot be recorded (not plain JSON, bad names).
@@ -97,10 +92,25 @@ class Ledger:
         event = Event(kind=kind, run=run, body=body, contents=contents or {})
         return write_entries(conn, [prepare(event)], self._clock)[0]
 
+    def erase(
+        self, targets: Sequence[tuple[int, str]], *, run: str, body: Mapping[str, Any], contents: Mapping[str, Content]
+    ) -> list[Receipt]:
+        """Erase the contents `targets`, (seq, name) pairs, and record "erasure" events that list them, all or none.
+
+        `provenance.erasure` finds the targets of a run, a document or a person and says why; call that.
+        """
+        lists = [targets[start : start + ERASURES_PER_EVENT] for start in range(0, len(targets), ERASURES_PER_EVENT)]
+        bodies = [{**body, "targets": _grouped(part)} for part in lists]
+        events = [Event(kind="erasure", run=run, body=body, contents=contents) for body in bodies]
+        prepared = [prepare(event, erases=part) for event, part in zip(events, lists, strict=True)]
+        receipts = self._writer.append(prepared) if prepared else []
+        self.database.flush_log()
+        return receipts
+
     def head(self) -> Head:
         """The newest entry; seq 0 while the ledger is empty."""
         query = select(ledger_entry.c.seq, ledger_entry.c.digest).order_by(ledger_entry.c.seq.desc()).limit(1)
-        with self._database.read() as conn:
+        with self.database.read() as conn:
             row = conn.execute(query).one_or_none()
         return Head(seq=0, digest=GENESIS) if row is None else Head(seq=row.seq, digest=row.digest)
 
@@ -119,7 +129,7 @@ class Ledger:
             query = query.where(ledger_entry.c.run == run)
         if kind is not None:
             query = query.where(ledger_entry.c.kind == kind)
-        with self._database.read() as conn:
+        with self.database.read() as conn:
             rows = conn.execute(query).all()
             private: dict[int, dict[str, Content | None]] = {}
             if contents and rows:
@@ -142,15 +152,24 @@ class Ledger:
             NotFoundError: If that entry has no content of this name.
         """
         query = select(ledger_content).where(ledger_content.c.seq == seq, ledger_content.c.name == name)
-        with self._database.read() as conn:
+        with self.database.read() as conn:
             row = conn.execute(query).one_or_none()
         if row is None:
             raise NotFoundError(f"Entry {seq} of the ledger has no content named {name!r}.")
         return _content(row)
 
+    def verify(self, *, expected_head: Head | str | None = None) -> Verification:
+        """Check everything from entry 1 on; see `provenance.verification` for what that finds and what it does not."""
+        return verify(self.database, expected_head=expected_head)
+
     def close(self) -> None:
         """Flush and refuse more. The database stays open: it belongs to whoever opened it."""
         self._writer.close()
+
+
+def _grouped(targets: Sequence[tuple[int, str]]) -> list[list[int | str]]:
+    """`[[seq, name, name ...], ...]`: the form of an erasure event's body."""
+    return [[seq, *(name for _, name in names)] for seq, names in groupby(sorted(targets), lambda target: target[0])]
 
 
 def _content(row: Row[Any]) -> Content | None:

@@ -45,5 +45,5 @@ ledger_content = Table(
     Column("data", LargeBinary),
     Column("erased_at", Text),
     Column("erased_by", Integer, ForeignKey("ledger_entry.seq")),  # the "erasure" event that says why
-    Index(None, "name"),
+    Index(None, "name", "seq"),  # questions, newest first
 )

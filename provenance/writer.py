@@ -15,9 +15,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from provenance.database import Database
@@ -31,21 +32,29 @@ IDLE_S = 10.0  # then the thread ends; the next append starts another, so a forg
 MAX_BATCH_EVENTS = 4096
 MAX_LINGER_S = 0.002
 
+# Built once: SQLAlchemy keeps what it derives from a statement with the statement.
+_LAST = select(ledger_entry.c.seq, ledger_entry.c.digest).order_by(ledger_entry.c.seq.desc()).limit(1)
+_INSERT_ENTRY = insert(ledger_entry)
+_INSERT_CONTENT = insert(ledger_content)
+
 
 class _Ticket:
     """A caller's events, and where it waits for their receipts."""
 
-    __slots__ = ("done", "error", "events", "receipts")
+    __slots__ = ("done", "error", "events", "following", "receipts")
 
     def __init__(self, events: Sequence[Prepared]) -> None:
         self.events = events
         self.receipts: list[Receipt] = []
         self.error: BaseException | None = None
+        self.following: _Ticket | None = None
         self.done = threading.Lock()  # the cheapest thing to wait on; held until the batch has ended
         self.done.acquire()
 
     def wait(self) -> list[Receipt]:
         self.done.acquire()
+        if self.following is not None:  # each wakes the next: woken all at once, they would fight for the interpreter
+            self.following.done.release()
         if isinstance(self.error, AppError):  # one exception object is never raised in two threads
             raise type(self.error)(str(self.error), hint=self.error.hint) from self.error
         if self.error is not None:
@@ -61,6 +70,8 @@ class GroupWriter:
         self._clock = clock
         self._reset()
 
+        self._closed = False
+
     def _reset(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
@@ -69,7 +80,6 @@ class GroupWriter:
         self._queue: deque[_Ticket] = deque()
         self._wanted = 1  # tickets to wake the thread for
         self._thread: threading.Thread | None = None
-        self._closed = False
 
     def append(self, events: Sequence[Prepared]) -> list[Receipt]:
         """Write `events` one after the other in one transaction; returns when they are synced.
@@ -91,6 +101,11 @@ class GroupWriter:
             elif len(self._queue) >= self._wanted:
                 self._wake.notify()
         return ticket.wait()
+
+    @property
+    def waiting(self) -> int:
+        """How many callers are queued behind the batch that is being written."""
+        return len(self._queue)
 
     def close(self) -> None:
         """Write what is queued, then refuse more. Closing twice is fine."""
@@ -154,7 +169,9 @@ class GroupWriter:
             ticket.error = error
             ticket.receipts = receipts[start : start + len(ticket.events)]
             start += len(ticket.events)
-            ticket.done.release()
+        for ticket, following in pairwise(batch):
+            ticket.following = following
+        batch[0].done.release()
 
     def _write(self, events: Sequence[Prepared]) -> list[Receipt]:
         with self._database.write() as conn:
@@ -164,10 +181,11 @@ class GroupWriter:
 def write_entries(conn: Connection, events: Sequence[Prepared], clock: Callable[[], datetime]) -> list[Receipt]:
     """Insert `events` after the last entry, within a transaction that already holds the write lock."""
     seq, digest = _last(conn)
+    at = f"{clock():%Y-%m-%dT%H:%M:%S.%f}Z"  # one moment: they reach the disk together
     rows: list[dict[str, Any]] = []
     contents: list[dict[str, Any]] = []
     for event in events:
-        seq, at, previous = seq + 1, f"{clock():%Y-%m-%dT%H:%M:%S.%f}Z", digest
+        seq, previous = seq + 1, digest
         digest = entry_digest(seq, at, event.run, event.kind, previous, event.body)
         rows.append(
             {
@@ -183,13 +201,23 @@ def write_entries(conn: Connection, events: Sequence[Prepared], clock: Callable[
         for name, salt, content in event.contents:
             text, data = (content, None) if isinstance(content, str) else (None, content)
             contents.append({"seq": seq, "name": name, "salt": salt, "text": text, "data": data})
-    conn.execute(insert(ledger_entry), rows)
+    conn.execute(_INSERT_ENTRY, rows)
     if contents:
-        conn.execute(insert(ledger_content), contents)
+        conn.execute(_INSERT_CONTENT, contents)
+    for event, row in zip(events, rows, strict=True):
+        if event.erases:
+            _erase(conn, event.erases, row["seq"], row["at"])
     return [Receipt(seq=row["seq"], digest=row["digest"], at=row["at"]) for row in rows]
 
 
+def _erase(conn: Connection, targets: Sequence[tuple[int, str]], by: int, at: str) -> None:
+    """Contents and salts go, for good; what an earlier erasure took stays as that left it."""
+    here = (ledger_content.c.seq == bindparam("of"), ledger_content.c.name == bindparam("called"))
+    gone = {"salt": None, "text": None, "data": None, "erased_at": at, "erased_by": by}
+    statement = update(ledger_content).where(*here, ledger_content.c.erased_at.is_(None)).values(gone)
+    conn.execute(statement, [{"of": seq, "called": name} for seq, name in targets])
+
+
 def _last(conn: Connection) -> tuple[int, str]:
-    query = select(ledger_entry.c.seq, ledger_entry.c.digest).order_by(ledger_entry.c.seq.desc()).limit(1)
-    row = conn.execute(query).one_or_none()
+    row = conn.execute(_LAST).one_or_none()
     return (0, GENESIS) if row is None else (row.seq, row.digest)

@@ -64,7 +64,7 @@ def upgrade() -> None:
         sa.Column("erased_at", sa.Text()),
         sa.Column("erased_by", sa.Integer(), sa.ForeignKey("ledger_entry.seq")),
     )
-    op.create_index("ix_ledger_content_name", "ledger_content", ["name"])
+    op.create_index("ix_ledger_content_name_seq", "ledger_content", ["name", "seq"])
     if op.get_bind().dialect.name == "sqlite":
         for name, rule in TRIGGERS.items():
             op.execute(f"CREATE TRIGGER {name} {rule}")

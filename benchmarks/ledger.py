@@ -1,0 +1,115 @@
+"""How fast the ledger is: durable events a second, how long one append takes, how fast it verifies.
+
+    python -m benchmarks.ledger --seconds 5 --json
+
+Every event is synced to disk (synchronous=FULL) before `append` returns. The body is that of a model call, with one
+private content. The database lies in `--folder`: name one on the disk that counts, a RAM disk makes the numbers void.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from provenance.database import open_database, sqlite_url
+from provenance.ledger import Event, Ledger, new_run_id
+
+__all__ = ["run"]
+
+BODY = {
+    "model": "qwen2.5-coder-1.5b-instruct-q4_k_m",
+    "weights": "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+    "parameters": {"temperature": 0.0, "seed": 0, "top_k": 40, "max_tokens": 400},
+    "tokens": {"prompt": 612, "cached": 300, "output": 88},
+    "timings": {"total_s": 3.123, "first_token_s": 0.4},
+}
+CONTENTS = {"prompt": "Who keeps the key of the archive, and since when? " * 10}
+
+
+def run(
+    *, seconds: float = 3.0, threads: Sequence[int] = (1, 8, 32), events: int = 20_000, folder: str | None = None
+) -> dict[str, Any]:
+    """Measure. `events` is how many the bulk and the verification measurements use at least.
+
+    Returns:
+        `appends`: for each number of writers events a second and p50, p99, max milliseconds of one append; `bulk`:
+        events a second of `append_many` by 500; `verify`: events a second.
+    """
+    with tempfile.TemporaryDirectory(prefix="wherefrom-ledger-", dir=folder) as place:
+        database = open_database(sqlite_url(Path(place) / "wherefrom.db"))
+        ledger = Ledger(database)
+        appends = [_appends(ledger, writers, seconds) for writers in threads]
+        bulk = _bulk(ledger, events)
+        found = ledger.verify()
+        ledger.close()
+        database.close()
+    if not found.ok:
+        raise RuntimeError(f"the ledger of the benchmark does not verify: {found.reason}")
+    return {
+        "appends": appends,
+        "bulk": {"events_per_s": round(bulk), "group": 500},
+        "verify": {"events": found.events, "events_per_s": round(found.events / found.seconds)},
+    }
+
+
+def _appends(ledger: Ledger, writers: int, seconds: float) -> dict[str, Any]:
+    waits: list[list[float]] = [[] for _ in range(writers)]
+    barrier = threading.Barrier(writers + 1)
+    until = [0.0]
+
+    def work(mine: list[float]) -> None:
+        barrier.wait()
+        run_id = new_run_id()
+        while (started := time.perf_counter()) < until[0]:
+            ledger.append(kind="model_call", run=run_id, body=BODY, contents=CONTENTS)
+            mine.append(time.perf_counter() - started)
+
+    workers = [threading.Thread(target=work, args=(mine,)) for mine in waits]
+    for worker in workers:
+        worker.start()
+    until[0] = time.perf_counter() + seconds
+    started = time.perf_counter()
+    barrier.wait()
+    for worker in workers:
+        worker.join()
+    took = time.perf_counter() - started
+    every = sorted(wait for mine in waits for wait in mine)
+    return {
+        "threads": writers,
+        "events_per_s": round(len(every) / took),
+        "p50_ms": round(1000 * statistics.median(every), 3),
+        "p99_ms": round(1000 * every[int(0.99 * (len(every) - 1))], 3),
+        "max_ms": round(1000 * every[-1], 3),
+    }
+
+
+def _bulk(ledger: Ledger, events: int) -> float:
+    group = [Event(kind="document_added", run=new_run_id(), body=BODY, contents=CONTENTS)] * 500
+    started = time.perf_counter()
+    for _ in range(0, events, len(group)):
+        ledger.append_many(group)
+    return events / (time.perf_counter() - started)
+
+
+def main(arguments: list[str] | None = None, show: Callable[[str], None] = print) -> None:
+    """The command line of this benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=3.0, help="how long each number of writers appends")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 8, 32])
+    parser.add_argument("--events", type=int, default=20_000)
+    parser.add_argument("--folder", help="where the database is made; default: the system's temporary folder")
+    parser.add_argument("--json", action="store_true", help="one line of JSON")
+    options = parser.parse_args(arguments)
+    result = run(seconds=options.seconds, threads=options.threads, events=options.events, folder=options.folder)
+    show(json.dumps(result, indent=None if options.json else 2))
+
+
+if __name__ == "__main__":
+    main()

@@ -6,10 +6,9 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
-from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk
@@ -49,18 +48,14 @@ class FakeChatModel(StreamedChatModel):
         """All messages, without a template."""
         return sum(self.get_num_tokens(str(message.text)) for message in messages)
 
-    def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> Iterator[ChatGenerationChunk]:
+    def _write(
+        self, messages: list[BaseMessage], *, stop: list[str] | None, **kwargs: Any
+    ) -> Generator[ChatGenerationChunk]:
         cancellation = current_cancellation()
         cancellation.raise_if_cancelled()
         begun = time.perf_counter()
         text = self._text(messages, kwargs)
-        for sign in [stop] if isinstance(stop, str) else stop or []:
+        for sign in stop or []:
             text = text.split(sign)[0]
         words = _tokens(text)
         limit = kwargs.get("max_tokens") or self.max_tokens or len(words)

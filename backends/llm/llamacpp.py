@@ -178,3 +178,6 @@ class _LlamaCppHost:
 
         assert isinstance(endpoint.owner, Worker)
         return endpoint.owner.why_it_died()
+
+    def may_ask_again(self) -> bool:
+        return not self._supervisor.state().loaded

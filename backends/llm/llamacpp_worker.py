@@ -7,6 +7,7 @@ standard output, and ends when standard input closes or its parent dies.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -25,6 +26,7 @@ def main() -> int:
     _die_with_parent()
     config = json.loads(sys.stdin.readline())
     _say(out, event="loading", pid=os.getpid())
+    _be_the_first_to_go(config)
     confine = runpy.run_path(str(pathlib.Path(__file__).with_name("confine.py")))["confine"]
     adjustable = config["gpu_layers"] == 0 and confine()  # a GPU's driver may need what we refuse
     try:
@@ -98,6 +100,19 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the line above
         os._exit(0)
+
+
+def _be_the_first_to_go(config: dict[str, Any]) -> None:
+    """Where memory runs out, this process ends and not the engine; and it hears a refusal rather than be killed."""
+    if sys.platform != "linux":
+        return
+    import resource
+
+    with contextlib.suppress(OSError):
+        pathlib.Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
+    if config["gpu_layers"] == 0:  # a GPU's driver reserves addresses by the terabyte
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_AS, (config["memory_bytes"], config["memory_bytes"]))
 
 
 def _private_stdout() -> Any:

@@ -10,20 +10,19 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import httpx
-from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk
 from pydantic import ConfigDict, Field, PrivateAttr
 
-from backends.cancellation import GenerationStopped, current_cancellation
+from backends.cancellation import current_cancellation
 from backends.llm.streamed import StreamedChatModel
 from backends.llm.wire import (
     error_from,
@@ -35,7 +34,7 @@ from backends.llm.wire import (
     usage_of,
     wire_messages,
 )
-from provenance.errors import BackendError, BackendUnavailableError
+from provenance.errors import BackendError, BackendUnavailableError, GenerationError
 
 __all__ = ["Endpoint", "Host", "ServedChatModel"]
 
@@ -58,6 +57,9 @@ class Host(Protocol):
 
     def explain(self, endpoint: Endpoint, exc: Exception) -> BackendError:
         """Why a request to this endpoint broke off."""
+
+    def may_ask_again(self) -> bool:
+        """Whether a request that was not heard may be sent once more: the server was found dead and is replaced."""
 
 
 class ServedChatModel(StreamedChatModel):
@@ -85,18 +87,22 @@ class ServedChatModel(StreamedChatModel):
     def _identifying_params(self) -> dict[str, Any]:
         return {"model": self.model, "temperature": self.temperature, "seed": self.seed, "max_tokens": self.max_tokens}
 
-    def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> Iterator[ChatGenerationChunk]:
-        params = self._identifying_params | self.extra | kwargs | {"stop": stop or kwargs.get("stop")}
+    def _write(
+        self, messages: list[BaseMessage], *, stop: list[str] | None, **kwargs: Any
+    ) -> Generator[ChatGenerationChunk]:
+        params = self._identifying_params | self.extra | kwargs | {"stop": stop or None}
         body = request_body(messages, model=params.pop("model"), params=params)
-        begun = time.perf_counter()
+        answer = _Answer(model=body["model"])
+        try:
+            yield from self._answer(answer, body)
+        except GenerationError:
+            if answer.heard or not self.host.may_ask_again():
+                raise
+            yield from self._answer(answer, body)  # the server was gone before it heard us
+
+    def _answer(self, answer: _Answer, body: dict[str, Any]) -> Generator[ChatGenerationChunk]:
         with self.host.lease() as endpoint:
-            answer = _Answer(model=body["model"], begun=begun, load_ms=endpoint.load_ms)
+            answer.load_ms += endpoint.load_ms
             for event in self._post(endpoint, body):
                 if chunk := answer.take(event):
                     yield chunk
@@ -208,21 +214,24 @@ class _Request:
         """httpcore's own hook: the way to the socket before the first byte of an answer has come."""
         if name == "connection.connect_tcp.complete":
             self._socket = info["return_value"].get_extra_info("socket")
-        if self._cut:
-            raise GenerationStopped
+            if self._cut:
+                self.cut()
 
 
 class _Answer:
     """Gathers what the events say besides the text."""
 
-    def __init__(self, *, model: str, begun: float, load_ms: float) -> None:
-        self._model, self._begun, self._load_ms = model, begun, load_ms
+    def __init__(self, *, model: str) -> None:
+        self.load_ms = 0.0
+        self.heard = False  # the server said something
+        self._model, self._begun = model, time.perf_counter()
         self._finish = "stop"
         self._usage: UsageMetadata | None = None
         self._raw: dict[str, Any] = {}
         self._first_ms: float | None = None
 
     def take(self, event: dict[str, Any]) -> ChatGenerationChunk | None:
+        self.heard = True
         self._usage = usage_of(event) or self._usage
         self._raw = event.get("timings") or self._raw
         choice = (event.get("choices") or [{}])[0]
@@ -234,7 +243,7 @@ class _Answer:
 
     def close(self) -> ChatGenerationChunk:
         timings = timings_of(self._raw, self._usage, first_token_ms=self._first_ms)
-        timings["load_ms"] = round(self._load_ms, 3)
+        timings["load_ms"] = round(self.load_ms, 3)
         return last_chunk(finish=self._finish, model=self._model, usage=self._usage, timings=timings)
 
 

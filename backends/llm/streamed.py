@@ -6,7 +6,7 @@ through a JSON schema that the engine enforces while it decodes, never through h
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -22,6 +22,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from pydantic import BaseModel
 
+from backends.llm.forced_tools import as_tool_call, forced_schema
 from provenance.errors import UsageError
 
 __all__ = ["StreamedChatModel", "json_schema_format", "schema_of"]
@@ -56,7 +57,31 @@ def schema_of(response_format: Any) -> dict[str, Any] | None:
 
 
 class StreamedChatModel(BaseChatModel):
-    """A chat model whose subclasses write `_stream` and nothing else."""
+    """A chat model whose subclasses give `_write`, the stream of one answer, and nothing else."""
+
+    forces_tools: bool = True  # decode a tool call under a schema when the caller insists on one
+
+    def _write(
+        self, messages: list[BaseMessage], *, stop: list[str] | None, **kwargs: Any
+    ) -> Generator[ChatGenerationChunk]:
+        """One answer; the last chunk has `chunk_position="last"` and the counts. Closing it stops the decoding."""
+        raise NotImplementedError
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Generator[ChatGenerationChunk]:
+        stop = stop or kwargs.pop("stop", None)
+        kwargs.pop("stop", None)
+        forced = forced_schema(kwargs.get("tools"), kwargs.get("tool_choice")) if self.forces_tools else None
+        if forced is None:
+            yield from self._write(messages, stop=stop, **kwargs)
+        else:  # the tools stay in the prompt, so that the model reads what they are for
+            kwargs |= {"tool_choice": "auto", "response_format": json_schema_format(forced)}
+            yield from as_tool_call(self._write(messages, stop=stop, **kwargs))
 
     def _generate(
         self,
@@ -79,7 +104,7 @@ class StreamedChatModel(BaseChatModel):
             while chunk := await run_in_executor(None, next, stream, None):
                 yield chunk
         finally:
-            stream.close()  # type: ignore[attr-defined]  # a generator: this stops the decoding now, not some time later
+            stream.close()  # this stops the decoding now, not when the generator is collected
 
     def bind_tools(
         self,

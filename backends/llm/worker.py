@@ -26,6 +26,7 @@ __all__ = ["Worker", "WorkerSpec"]
 
 _SCRIPT = Path(__file__).with_name("llamacpp_worker.py")
 _LOG_KEEP_BYTES = 1 << 20
+_ROOM_FOR_LIBRARIES = 2 << 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -182,6 +183,9 @@ class Worker:
 
     def _spawn(self) -> None:
         config = asdict(self.spec) | {"threads": self.threads, "most_threads": self.most_threads, "key": self.key}
+        # Addresses, not pages: the file is mapped once and repacked once, and threads and libraries reserve some too.
+        room = psutil.virtual_memory().available + Path(self.spec.model_path).stat().st_size + _ROOM_FOR_LIBRARIES
+        config["memory_bytes"] = room
         self._log_path.parent.mkdir(parents=True, exist_ok=True)
         if self._log_path.exists() and self._log_path.stat().st_size > _LOG_KEEP_BYTES:
             self._log_path.replace(self._log_path.with_suffix(".old.log"))

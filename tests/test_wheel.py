@@ -66,7 +66,8 @@ def test_data_files_travel_with_it(installed: Path) -> None:
     code = (
         "from importlib.resources import files\n"
         "for package, name in [('agent.prompts', 'system.md'), ('agent.guardrails', 'policy.toml'),"
-        " ('backends', 'catalog.toml'), ('ui', 'samples/questions.json')]:\n"
+        " ('backends', 'catalog.toml'), ('ui', 'samples/questions.json'),"
+        " ('ui', 'theme/answer.js'), ('ui', '.streamlit/config.toml')]:\n"
         "    assert (files(package) / name).read_bytes(), name"
     )
     _run(installed, code=code)

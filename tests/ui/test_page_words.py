@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +21,7 @@ from ui.views.viewer import highlight_top
 from ui.views.watching import Watched, doing_now, steps_html
 from ui.views.words import ago, esc, plain, shorten
 
+ROOT = Path(__file__).resolve().parents[2]
 ALLOWED = {"p", "h4", "ul", "ol", "li", "blockquote", "pre", "code", "strong", "em", "br", "hr"} | {
     "table", "thead", "tbody", "tr", "th", "td"
 }  # fmt: skip
@@ -90,6 +94,13 @@ def test_plain_text_survives_markdown_unchanged(text: str) -> None:
 
 def test_icon_codes_in_names_stay_letters() -> None:
     assert ":material/delete:" not in plain(":material/delete:").replace("\\", "")
+
+
+def test_the_page_loads_nothing_heavy() -> None:
+    heavy = ["torch", "faiss", "sqlalchemy", "langchain", "langchain_core", "transformers", "xllamacpp"]
+    code = f"import sys, ui.app; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_html_is_written_out() -> None:

@@ -19,8 +19,8 @@ from ui.api import EngineApi
 from ui.settings import Settings, load_settings
 from ui.views import audit, chat, library, system
 from ui.views.gate import Gate, draw_gate
+from ui.views.page_services import PageServices
 from ui.views.parts import THEME
-from ui.views.services import Services
 from ui.views.words import say_error
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _log = logging.getLogger("wherefrom.page")
-_VIEWS: dict[str, tuple[str, str, Callable[[Services], None]]] = {
+_VIEWS: dict[str, tuple[str, str, Callable[[PageServices], None]]] = {
     "chat": ("Chat", ":material/forum:", chat.render),
     "library": ("Library", ":material/library_books:", library.render),
     "audit": ("Audit", ":material/account_tree:", audit.render),
@@ -81,7 +81,7 @@ def main() -> None:
     def go(page: str, /, **params: str) -> None:
         st.switch_page(pages[page], query_params=params)
 
-    services = Services(settings=settings, engine=engine, go=go)
+    services = PageServices(settings=settings, engine=engine, go=go)
     for name, (title, icon, render) in _VIEWS.items():
         pages[name] = st.Page(
             _guarded(name, render, services), title=title, icon=icon, url_path=name, default=name == "chat"
@@ -89,7 +89,7 @@ def main() -> None:
     st.navigation(list(pages.values())).run()
 
 
-def _guarded(name: str, render: Callable[[Services], None], services: Services) -> Callable[[], None]:
+def _guarded(name: str, render: Callable[[PageServices], None], services: PageServices) -> Callable[[], None]:
     """A page that shows an error with its hint instead of a traceback."""
 
     def page() -> None:

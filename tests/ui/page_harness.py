@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.fake_engine import FakeEngine
 from ui.settings import Settings
-from ui.views.services import Services
+from ui.views.page_services import PageServices
 
 __all__ = ["Stage", "current", "part", "services", "texts", "until"]
 
@@ -33,9 +33,9 @@ def current() -> FakeEngine:
     return Stage.engine
 
 
-def services() -> Services:
+def services() -> PageServices:
     """For a view that is drawn alone."""
-    return Services(settings=Stage.settings, engine=Stage.engine, go=Stage.go)
+    return PageServices(settings=Stage.settings, engine=Stage.engine, go=Stage.go)
 
 
 def part(at: AppTest, name: str) -> list[Any]:

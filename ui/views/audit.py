@@ -7,8 +7,8 @@ import streamlit as st
 from provenance.errors import AppError, NotFoundError
 from ui.api import Record, RunRow, Verification
 from ui.views.answer import where
+from ui.views.page_services import PageServices
 from ui.views.record import record_html
-from ui.views.services import Services
 from ui.views.viewer import draw_viewer, open_citation
 from ui.views.words import ago, clock, count, esc, plain, say_error, seconds, shorten
 
@@ -22,7 +22,7 @@ _VERIFIED = "audit.verified"
 _COLUMNS = [6.2, 1, 1.4, 1.5, 0.9]
 
 
-def render(services: Services) -> None:
+def render(services: PageServices) -> None:
     """The audit page: a record where the address names a run, else the list."""
     run = st.query_params.get(ADDRESS)
     if run:
@@ -33,7 +33,7 @@ def render(services: Services) -> None:
 
 
 # -- the list -----------------------------------------------------------------------------------------------------
-def _all(services: Services) -> None:
+def _all(services: PageServices) -> None:
     st.title("Audit", anchor=False)
     st.html(
         '<div class="wf-note">Everything that was asked, answered and read is written to an append-only ledger, '
@@ -62,7 +62,7 @@ def _all(services: Services) -> None:
         st.rerun()
 
 
-def _filters(services: Services) -> tuple[str, str, str]:
+def _filters(services: PageServices) -> tuple[str, str, str]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
             "Filter",
@@ -119,7 +119,7 @@ def _row(row: RunRow) -> None:
         events.html(f'<span class="wf-cell">{count(row.events, "event")}</span>')
 
 
-def _verify(services: Services) -> None:
+def _verify(services: PageServices) -> None:
     with st.container(border=True, key="audit.verify"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.html(
@@ -154,7 +154,7 @@ def _verified(found: Verification) -> None:
 
 
 # -- one record ---------------------------------------------------------------------------------------------------
-def _one(services: Services, run: str) -> None:
+def _one(services: PageServices, run: str) -> None:
     if st.button("All runs", key="audit.back", type="tertiary", icon=":material/arrow_back:"):
         del st.query_params[ADDRESS]
         st.rerun()

@@ -6,14 +6,14 @@ import streamlit as st
 
 from provenance.errors import AppError
 from ui.api import SearchHit
-from ui.views.services import Services
+from ui.views.page_services import PageServices
 from ui.views.viewer import open_hit
 from ui.views.words import count, esc, plain, say_error, shorten
 
 __all__ = ["draw_bench", "scores_html"]
 
 
-def draw_bench(services: Services, *, empty: bool) -> None:
+def draw_bench(services: PageServices, *, empty: bool) -> None:
     """A query and its ranked passages."""
     if empty:
         st.html('<div class="wf-calm">Add documents first; then try here what a search finds in them.</div>')

@@ -16,8 +16,8 @@ from provenance.errors import AppError, NotFoundError, UsageError
 from ui.api import Message
 from ui.views.answer import draw_actions, draw_answer, draw_notices, draw_text, timing_line
 from ui.views.conversations import ADDRESS, choose, draw_conversations
+from ui.views.page_services import PageServices
 from ui.views.parts import THEME
-from ui.views.services import Services
 from ui.views.viewer import draw_viewer
 from ui.views.watching import Watched, doing_now, steps_html
 from ui.views.welcome import draw_welcome
@@ -58,7 +58,7 @@ def turns_of(messages: list[Message]) -> list[Turn]:
     return turns
 
 
-def render(services: Services) -> None:
+def render(services: PageServices) -> None:
     """The chat page."""
     current = st.query_params.get(ADDRESS)
     turns = _turns(services, current)
@@ -80,7 +80,7 @@ def render(services: Services) -> None:
     draw_viewer(services)
 
 
-def _turns(services: Services, conversation: str | None) -> list[Turn] | None:
+def _turns(services: PageServices, conversation: str | None) -> list[Turn] | None:
     """Questions with their answers, oldest first; None where the conversation is gone."""
     if conversation is None:
         return []
@@ -93,7 +93,7 @@ def _turns(services: Services, conversation: str | None) -> list[Turn] | None:
     return turns_of(messages)
 
 
-def _ask(services: Services, question: str, current: str | None, turns: list[Turn]) -> None:
+def _ask(services: PageServices, question: str, current: str | None, turns: list[Turn]) -> None:
     if turns and _is_running(turns[-1]):
         st.session_state[_DRAFT] = question
         st.session_state[_PROBLEM] = UsageError(
@@ -120,7 +120,7 @@ def _is_running(turn: Turn) -> bool:
 
 
 # -- one turn -----------------------------------------------------------------------------------------------------
-def _draw_turn(services: Services, turn: Turn, conversation: str | None, *, last: bool) -> None:
+def _draw_turn(services: PageServices, turn: Turn, conversation: str | None, *, last: bool) -> None:
     if turn.question:
         with st.chat_message("user", avatar=_PERSON), st.container(key=f"said-{turn.run}"):
             st.html(f'<div class="wf-question">{esc(turn.question)}</div>')
@@ -132,7 +132,9 @@ def _draw_turn(services: Services, turn: Turn, conversation: str | None, *, last
             _draw_end(services, turn, watched, conversation, last=last)
 
 
-def _draw_end(services: Services, turn: Turn, watched: Watched | None, conversation: str | None, *, last: bool) -> None:
+def _draw_end(
+    services: PageServices, turn: Turn, watched: Watched | None, conversation: str | None, *, last: bool
+) -> None:
     end = watched.end if watched is not None else None
     answer = turn.message.answer if turn.message else None
     if answer is None and isinstance(end, Done | Stopped):
@@ -192,7 +194,7 @@ def _interrupted(turn: Turn) -> None:
     st.html('<div class="wf-calm">This answer was cut off before its end. Ask again to get it whole.</div>')
 
 
-def _again(services: Services, turn: Turn, conversation: str | None) -> None:
+def _again(services: PageServices, turn: Turn, conversation: str | None) -> None:
     try:
         try:
             services.engine.ask(turn.question, conversation=conversation, regenerate=turn.run)
@@ -212,7 +214,7 @@ def _watched(run: str) -> Watched:
     return watched
 
 
-def _catch_up(services: Services, turn: Turn) -> Watched | None:
+def _catch_up(services: PageServices, turn: Turn) -> Watched | None:
     """Everything the engine still knows of the run; None where it knows nothing (it was started anew since)."""
     watched = _watched(turn.run)
     if watched.end is None:
@@ -224,7 +226,7 @@ def _catch_up(services: Services, turn: Turn) -> Watched | None:
 
 
 @st.fragment(run_every=POLL_S)
-def _watch(services: Services, run: str, asked_at: str) -> None:
+def _watch(services: PageServices, run: str, asked_at: str) -> None:
     """Draws what there is of a running answer; runs again by itself until the end."""
     watched = _watched(run)
     try:
@@ -252,7 +254,7 @@ def _watch(services: Services, run: str, asked_at: str) -> None:
     )
 
 
-def _stop(services: Services, run: str) -> None:
+def _stop(services: PageServices, run: str) -> None:
     try:
         services.engine.stop(run)
     except AppError as exc:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from provenance.errors import AppError
 from ui.api import ConversationRow
-from ui.views.services import Services
+from ui.views.page_services import PageServices
 from ui.views.words import ago, plain, say_error, shorten
 
 __all__ = ["ADDRESS", "choose", "draw_conversations"]
@@ -25,7 +25,7 @@ def choose(conversation: str | None) -> None:
         st.query_params.pop(ADDRESS, None)
 
 
-def draw_conversations(services: Services, current: str | None) -> None:
+def draw_conversations(services: PageServices, current: str | None) -> None:
     """The list, newest first."""
     try:
         rows = [row for row in services.engine.conversations() if row.messages or row.id == current]
@@ -47,7 +47,7 @@ def draw_conversations(services: Services, current: str | None) -> None:
             st.rerun()
 
 
-def _row(services: Services, row: ConversationRow, *, is_open: bool) -> None:
+def _row(services: PageServices, row: ConversationRow, *, is_open: bool) -> None:
     title = row.title or "Untitled"
     with st.container(key=f"row-c-{row.id}{'-open' if is_open else ''}", horizontal=True, vertical_alignment="center"):
         if st.button(
@@ -74,14 +74,14 @@ def _row(services: Services, row: ConversationRow, *, is_open: bool) -> None:
 
 
 @st.dialog("Rename conversation")
-def _rename(services: Services, row: ConversationRow) -> None:
+def _rename(services: PageServices, row: ConversationRow) -> None:
     with st.form("rename", border=False):
         st.text_input("Title", value=row.title, key="rename.title", max_chars=120)
         if st.form_submit_button("Save", type="primary", key="rename.save", on_click=_save, args=(services, row.id)):
             st.rerun()
 
 
-def _save(services: Services, conversation: str) -> None:
+def _save(services: PageServices, conversation: str) -> None:
     title = st.session_state.get("rename.title", "").strip()
     if not title:
         st.toast("A title needs at least one character.", icon=":material/error:")
@@ -93,7 +93,7 @@ def _save(services: Services, conversation: str) -> None:
 
 
 @st.dialog("Delete this conversation?")
-def _delete(services: Services, row: ConversationRow, *, is_open: bool) -> None:
+def _delete(services: PageServices, row: ConversationRow, *, is_open: bool) -> None:
     st.markdown(
         f"**{plain(shorten(row.title, 120))}** and its messages are deleted. "
         "That it was deleted stays in the record; what was said does not."
@@ -114,7 +114,7 @@ def _delete(services: Services, row: ConversationRow, *, is_open: bool) -> None:
             st.rerun()
 
 
-def _drop(services: Services, conversation: str) -> None:
+def _drop(services: PageServices, conversation: str) -> None:
     try:
         services.engine.delete_conversation(conversation)
     except AppError as exc:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from provenance.errors import AppError, NotFoundError
 from ui.api import FileResult, IngestJob
-from ui.views.services import Services
+from ui.views.page_services import PageServices
 from ui.views.words import count, esc, plain, say_error, seconds
 
 __all__ = ["draw_jobs", "file_rows_html", "is_active", "job_title", "remember_job"]
@@ -40,7 +40,7 @@ def remember_job(job: IngestJob) -> None:
     _seen()[job.id] = job
 
 
-def draw_jobs(services: Services, *, finished: bool = True) -> bool:
+def draw_jobs(services: PageServices, *, finished: bool = True) -> bool:
     """Running jobs of anyone, and finished ones of this session unless they are not wanted.
 
     While one runs, this part draws itself again, and the whole page once it has ended. Returns whether one runs.
@@ -63,7 +63,7 @@ def _seen() -> dict[str, IngestJob]:
 
 
 @st.fragment(run_every=POLL_S)
-def _follow(services: Services) -> None:
+def _follow(services: PageServices) -> None:
     for id_, before in list(_seen().items()):
         if not is_active(before):
             continue
@@ -96,7 +96,7 @@ def job_title(job: IngestJob) -> str:
     return f"{ended}: {said}" if said else f"{ended}: no files"
 
 
-def _draw(services: Services, job: IngestJob) -> None:
+def _draw(services: PageServices, job: IngestJob) -> None:
     with st.container(border=True, key=f"job-{job.id}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             took = f" · {seconds(job.seconds)}" if job.seconds >= 1 else ""
@@ -168,7 +168,7 @@ def _file_row(file: FileResult) -> str:
     )
 
 
-def _stop(services: Services, job: str) -> None:
+def _stop(services: PageServices, job: str) -> None:
     try:
         services.engine.stop_job(job)
     except AppError as exc:

@@ -10,7 +10,7 @@ from provenance.errors import AppError
 from ui.api import DocumentRow
 from ui.views.bench import draw_bench
 from ui.views.jobs import draw_jobs, remember_job
-from ui.views.services import Services
+from ui.views.page_services import PageServices
 from ui.views.viewer import draw_viewer, open_document
 from ui.views.welcome import sample_files
 from ui.views.words import ago, clock, count, esc, plain, say_error, shorten, size
@@ -28,7 +28,7 @@ _DOWNWARDS = {"Newest first", "Largest first"}
 _COLUMNS = [5.2, 1.3, 0.9, 1.1, 1.1, 1.3, 0.8]
 
 
-def render(services: Services) -> None:
+def render(services: PageServices) -> None:
     """The library page."""
     st.title("Library", anchor=False)
     documents = services.engine.documents()
@@ -48,7 +48,7 @@ def render(services: Services) -> None:
 
 
 # -- adding -------------------------------------------------------------------------------------------------------
-def _add(services: Services, *, first: bool) -> None:
+def _add(services: PageServices, *, first: bool) -> None:
     with st.container(border=True, key="library.add"):
         way = st.segmented_control(
             "Add",
@@ -72,7 +72,7 @@ def _add(services: Services, *, first: bool) -> None:
                     _ingest(services, samples)
 
 
-def _add_uploads(services: Services, *, folder: bool) -> None:
+def _add_uploads(services: PageServices, *, folder: bool) -> None:
     turn = st.session_state.setdefault("library.turn", 0)  # a new key empties the drop zone after its files are sent
     files = st.file_uploader(
         "A folder with documents" if folder else "Documents to read",
@@ -96,7 +96,7 @@ def _add_uploads(services: Services, *, folder: bool) -> None:
     st.rerun()
 
 
-def _add_path(services: Services) -> None:
+def _add_path(services: PageServices) -> None:
     with st.form("library.path.form", border=False):
         path = st.text_input(
             "File or folder on the machine where Wherefrom runs",
@@ -113,7 +113,7 @@ def _add_path(services: Services) -> None:
     _ingest(services, [str(Path(path.strip().strip("\"'")).expanduser().absolute())])
 
 
-def _ingest(services: Services, paths: list[str]) -> None:
+def _ingest(services: PageServices, paths: list[str]) -> None:
     try:
         remember_job(services.engine.ingest(paths))
     except AppError as exc:
@@ -134,7 +134,7 @@ def choose_documents(documents: list[DocumentRow], *, text: str, sort: str) -> l
     return sorted(fitting, key=_SORTS[sort], reverse=sort in _DOWNWARDS)
 
 
-def _documents(services: Services, documents: list[DocumentRow]) -> None:
+def _documents(services: PageServices, documents: list[DocumentRow]) -> None:
     if not documents:
         st.html('<div class="wf-calm">When a document is read it is listed here, with its pages and passages.</div>')
         return
@@ -169,7 +169,7 @@ def _head() -> None:
             cell.html(f'<span class="wf-head">{word or "&nbsp;"}</span>')
 
 
-def _document(services: Services, row: DocumentRow) -> None:
+def _document(services: PageServices, row: DocumentRow) -> None:
     with st.container(key=f"docrow-{row.id}"):
         name, *facts, menu = st.columns(_COLUMNS, vertical_alignment="center", wrap=False)
         with name:
@@ -190,7 +190,7 @@ def _document(services: Services, row: DocumentRow) -> None:
 
 
 @st.dialog("Delete this document?")
-def _delete(services: Services, row: DocumentRow) -> None:
+def _delete(services: PageServices, row: DocumentRow) -> None:
     st.markdown(
         f"**{plain(row.name)}** leaves the library and is no longer used for answers. "
         "The file where it came from is not touched, and the record keeps that it was here."
@@ -209,7 +209,7 @@ def _delete(services: Services, row: DocumentRow) -> None:
             st.rerun()
 
 
-def _drop(services: Services, row: DocumentRow) -> None:
+def _drop(services: PageServices, row: DocumentRow) -> None:
     try:
         services.engine.delete_document(row.id)
     except AppError as exc:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from provenance.errors import AppError
 from ui.api import BackendRow, Check, EngineState, ModelRow
-from ui.views.services import Services
+from ui.views.page_services import PageServices
 from ui.views.words import ago, count, esc, say_error, size
 
 __all__ = ["checks_html", "render", "settings_rows"]
@@ -17,7 +17,7 @@ _CHECKS = "system.checks"
 _HIDDEN = {"password", "openai_key"}
 
 
-def render(services: Services) -> None:
+def render(services: PageServices) -> None:
     """The system page."""
     st.title("System", anchor=False)
     try:
@@ -60,7 +60,7 @@ def _facts(rows: dict[str, str]) -> str:
     return f'<dl class="wf-facts">{body}</dl>'
 
 
-def _doctor(services: Services) -> None:
+def _doctor(services: PageServices) -> None:
     with st.container(border=True, key="system.doctor"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.html(
@@ -106,7 +106,7 @@ def checks_html(checks: list[Check]) -> str:
 
 
 # -- what it can use ----------------------------------------------------------------------------------------------
-def _models(services: Services) -> None:
+def _models(services: PageServices) -> None:
     try:
         rows = services.engine.models()
     except AppError as exc:
@@ -140,7 +140,7 @@ def _model(row: ModelRow) -> str:
     )
 
 
-def _backends(services: Services) -> None:
+def _backends(services: PageServices) -> None:
     try:
         rows = services.engine.backends()
     except AppError as exc:
@@ -182,7 +182,7 @@ def _options_html(options: dict[str, Any]) -> str:
 
 
 # -- settings -----------------------------------------------------------------------------------------------------
-def settings_rows(services: Services, state: EngineState) -> list[tuple[str, str, str]]:
+def settings_rows(services: PageServices, state: EngineState) -> list[tuple[str, str, str]]:
     """Variable, value in force, description. Secrets are said to be set, not shown; the engine's word counts."""
     rows = []
     for name, field in type(services.settings).model_fields.items():
@@ -192,7 +192,7 @@ def settings_rows(services: Services, state: EngineState) -> list[tuple[str, str
     return rows
 
 
-def _settings(services: Services, state: EngineState) -> None:
+def _settings(services: PageServices, state: EngineState) -> None:
     rows = "".join(
         f"<tr><td><code>{esc(name)}</code></td><td>{esc(value)}</td><td class='wf-mute'>{esc(told)}</td></tr>"
         for name, value, told in settings_rows(services, state)

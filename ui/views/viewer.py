@@ -15,8 +15,8 @@ from PIL import Image, ImageChops
 from agent.updates import Citation
 from provenance.errors import AppError
 from ui.api import EngineApi, PageView, SearchHit
+from ui.views.page_services import PageServices
 from ui.views.parts import page_part
-from ui.views.services import Services
 from ui.views.words import esc, plain, say_error, shorten
 
 __all__ = ["Spot", "draw_viewer", "highlight_top", "open_citation", "open_document", "open_hit"]
@@ -72,7 +72,7 @@ def open_document(document_id: int, name: str) -> None:
     st.session_state[_KEY] = Spot(document_id=document_id, document=name, page=1)
 
 
-def draw_viewer(services: Services) -> None:
+def draw_viewer(services: PageServices) -> None:
     """Draw the drawer if something is open. Call it once, at the end of a view."""
     spot: Spot | None = st.session_state.get(_KEY)
     if spot is None:
@@ -94,7 +94,7 @@ def _turn(page: int) -> None:
         st.session_state[_KEY] = replace(spot, page=page)
 
 
-def _draw(services: Services) -> None:
+def _draw(services: PageServices) -> None:
     spot: Spot | None = st.session_state.get(_KEY)
     if spot is None:  # closed a moment ago
         return

@@ -11,8 +11,8 @@ import ui
 from provenance.errors import AppError
 from ui.api import DocumentRow
 from ui.views.jobs import draw_jobs, remember_job
+from ui.views.page_services import PageServices
 from ui.views.parts import hero_html
-from ui.views.services import Services
 from ui.views.words import count, plain, say_error, shorten
 
 __all__ = ["draw_welcome", "examples", "sample_files"]
@@ -21,7 +21,7 @@ _SAMPLES = Path(ui.__file__).resolve().parent / "samples"
 _QUESTIONS = "questions.json"
 
 
-def draw_welcome(services: Services) -> str | None:
+def draw_welcome(services: PageServices) -> str | None:
     """The empty state. Returns a question if one was pressed."""
     documents = services.engine.documents()
     if documents:
@@ -39,7 +39,7 @@ def draw_welcome(services: Services) -> str | None:
     return None
 
 
-def _first_steps(services: Services) -> None:
+def _first_steps(services: PageServices) -> None:
     with st.container(horizontal=True, horizontal_alignment="center"):
         if st.button("Add documents", key="welcome.add", type="primary", icon=":material/upload_file:"):
             services.go("library")

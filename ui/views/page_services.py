@@ -8,7 +8,7 @@ from typing import Protocol
 from ui.api import EngineApi
 from ui.settings import Settings
 
-__all__ = ["Go", "Services"]
+__all__ = ["Go", "PageServices"]
 
 
 class Go(Protocol):
@@ -18,7 +18,7 @@ class Go(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Services:
+class PageServices:
     """Built once a process in `ui/app.py`; `go` is bound to the pages of this run."""
 
     settings: Settings

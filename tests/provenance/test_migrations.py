@@ -30,7 +30,11 @@ print(Ledger(database).append(kind="request", run="r-1", body={}).seq)
 
 
 def test_the_migrated_schema_is_the_one_the_rooms_declare(database: Database) -> None:
-    for room in ("retrieval.tables", "agent.tables"):  # importing them adds their tables to `metadata`
+    for room in (
+        "retrieval.tables",
+        "agent.tables",
+        "provenance.fingerprint",
+    ):  # importing them adds their tables to `metadata`
         if importlib.util.find_spec(room):
             importlib.import_module(room)
     with database.read() as conn:

@@ -35,7 +35,6 @@ _SPACE = re.compile(r"\s+")
 _NOT_AN_END = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|No|Nos|Fig|Eq|vs|etc|e\.g|i\.e|cf|al|Inc|Ltd|Co|Jr|Sr)|\b[A-Z])\.$"
 )
-_CELL = re.compile(r"\s*\|\s*")
 _RULE_ROW = re.compile(r"[\s|:+-]+$")
 _ABOVE = re.compile(r"[ \t]*(?:@|#|//|/\*|\*|--)")  # begins a decorator or a comment, which belong to what is below
 _UNDERLINE = re.compile(r"\n {0,3}(?:=+|-{2,})[ \t]*(?=\n|\Z)")
@@ -188,7 +187,7 @@ def _is_table(text: str, start: int, end: int) -> bool:
 def _table(text: str, start: int, end: int, path: str) -> Iterator[_Atom]:
     """Rows; those below the first name it."""
     lines = _lines(text, start, end)
-    header = _CELL.sub(" | ", text[lines[0][0] : lines[0][1]]).strip(" |")[:200]
+    header = " | ".join(cell.strip() for cell in text[lines[0][0] : lines[0][1]].split("|")).strip(" |")[:200]
     yield from _rows(text, lines, path, header=header)
 
 
@@ -200,7 +199,7 @@ def _rows(text: str, lines: list[tuple[int, int]], path: str, *, header: str) ->
         if size <= _MOST:
             yield _Atom(start, end, size, path, opens=number == 0, block=size, header=above, row=True)
             continue
-        name = _CELL.split(row.strip(" |"), 1)[0][:80]  # the pieces of a long row name its first cell
+        name = row.strip(" |").partition("|")[0].strip()[:80]  # the pieces of a long row name its first cell
         for first, last in _pieces(text, start, end):
             label = above if first == start else " > ".join(filter(None, [above, name]))
             piece = _size(text[first:last])
@@ -238,7 +237,8 @@ def _pieces(text: str, start: int, end: int, depth: int = 0) -> Iterator[tuple[i
     size = 0.0
     for first, last in _parts(text, start, end, marks[depth]):
         part = _size(text[first:last])
-        if depth and pending and size + part <= _MOST / 3:  # small parts are put together again
+        near = pending is not None and last - pending[0] < 3 * _MOST  # not across a desert of white space
+        if depth and pending and near and size + part <= _MOST / 3:  # small parts are put together again
             pending, size = (pending[0], last), size + part
             continue
         if pending:
@@ -270,6 +270,8 @@ def _parts(text: str, start: int, end: int, mark: re.Pattern[str]) -> Iterator[t
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:
+    if start < end and not text[start].isspace() and not text[end - 1].isspace():
+        return start, end
     piece = text[start:end]
     left = len(piece) - len(piece.lstrip())
     return start + left, max(start + left, end - (len(piece) - len(piece.rstrip())))
@@ -280,7 +282,7 @@ def _size(text: str) -> float:
     width = len(text)
     if not text.isascii() and len(text.encode("utf-8", "replace")) > 2 * width:
         return width / 1.6
-    return max(len(text.split()), width / _WORD_BYTES)
+    return max(text.count(" ") + text.count("\n") + 1, width / _WORD_BYTES)
 
 
 # --- packing ----------------------------------------------------------------------------------------------------------

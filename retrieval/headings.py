@@ -9,7 +9,7 @@ from retrieval.document import Heading
 
 __all__ = ["markdown_headings", "plain_headings"]
 
-_ATX = re.compile(r"^ {0,3}(#{1,6})[ \t]+(\S[^\n]*?)[ \t]*#*[ \t]*$", re.M)
+_ATX = re.compile(r"^ {0,3}(#{1,6})[ \t]+(\S[^\n]*)$", re.M)
 _SETEXT = re.compile(r"^ {0,3}(\S[^\n]{0,200})\n {0,3}(=+|-{2,})[ \t]*$", re.M)
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)", re.M)
 # A short line of its own: after a blank line (or the start), before a blank line or the end.
@@ -29,7 +29,11 @@ def markdown_headings(text: str) -> tuple[Heading, ...]:
     found = {}
     for match in _ATX.finditer(text):
         if not _inside(match.start(), fences):
-            found[match.start()] = Heading(start=match.start(2), end=match.end(2), level=len(match.group(1)))
+            words = match.group(2).rstrip()
+            bare = words.rstrip("#")  # closing marks, where a space parts them from the words
+            words = bare.rstrip() if bare[-1:] in {" ", "\t"} else words
+            end = match.start(2) + len(words)
+            found[match.start()] = Heading(start=match.start(2), end=end, level=len(match.group(1)))
     for match in _SETEXT.finditer(text):
         if match.start() not in found and not _inside(match.start(), fences) and "|" not in match.group(1):
             level = 1 if match.group(2)[0] == "=" else 2

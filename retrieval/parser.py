@@ -146,6 +146,7 @@ class _Child:
         self._options = options
         self._starter = starter
         self._lock = threading.Lock()
+        self._closing = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._said: deque[bytes] = deque(maxlen=20)  # the end of its standard error, for the log
@@ -167,7 +168,8 @@ class _Child:
                     self._kill()
 
     def close(self) -> None:
-        """Kill it; closing its input would do, but not at once."""
+        """Kill it; whoever waits for an answer is told that reading was stopped."""
+        self._closing.set()
         with self._lock:
             self._kill()
 
@@ -178,7 +180,7 @@ class _Child:
         deadline = time.monotonic() + _WALL_FACTOR * timeout_s
         fresh = True  # nothing was answered yet
         while True:
-            if stop is not None and stop.is_set():
+            if self._closing.is_set() or (stop is not None and stop.is_set()):
                 raise ParsingStopped("Reading was stopped.")
             try:
                 line = self._lines.get(timeout=_POLL_S)

@@ -29,6 +29,7 @@ __all__ = ["OCR_DPI", "load_page", "open_pdf", "page_layout", "parse", "render"]
 
 OCR_DPI = 200
 _MAX_SIDE = 4000  # pixels: a page may claim to be a kilometre wide
+_MARKS = 200  # bookmarks that are looked for on one page
 _FEW_CHARS = 25  # a page picture with fewer characters than this beside it is read by OCR
 _VISIBLE = {pdfium_c.FPDF_ANNOT_WIDGET, pdfium_c.FPDF_ANNOT_FREETEXT, pdfium_c.FPDF_ANNOT_STAMP}
 _NOTES = {pdfium_c.FPDF_ANNOT_TEXT, pdfium_c.FPDF_ANNOT_HIGHLIGHT, pdfium_c.FPDF_ANNOT_UNDERLINE}
@@ -183,7 +184,7 @@ def _outline(document: Any) -> dict[int, list[tuple[int, str]]]:
             target = mark.get_dest()
             index = target.get_index() if target is not None else None
             title = one_line(mark.get_title())
-            if index is not None and title:
+            if index is not None and title and len(found[index]) < _MARKS:
                 found[index].append((mark.level + 1, title))
             if count >= 20_000:
                 break

@@ -29,6 +29,8 @@ __all__ = ["Layout", "lay_out"]
 _HYPHENS = "\ufffe\x02\u00ad"  # what pdfium writes where a line ends in a hyphen
 _LINES = re.compile(r"[^\r\n]+")
 _PHYSICAL = re.compile(f"[^{_HYPHENS}]+[{_HYPHENS}]?|[{_HYPHENS}]")
+_LONG_WORD = 60
+_VOCABULARY = 200_000  # characters of a page that are asked how it writes a word
 _WORD_END = re.compile(r"\w+$")
 _WORD_START = re.compile(r"^\w+")
 _BOLD = re.compile(rb"bold|black|heavy|demi|medi\b", re.IGNORECASE)
@@ -66,7 +68,7 @@ def lay_out(textpage: Any) -> Layout:
     lines = _physical_lines(raw, boxes)
     if not lines:
         return Layout()
-    return _emit(_join_scripts(_in_order(lines, boxes)), " ".join(raw.split()))
+    return _emit(_join_scripts(_in_order(lines, boxes)), " ".join(raw[:_VOCABULARY].split()))
 
 
 def _raw_text(textpage: Any) -> str:
@@ -326,8 +328,8 @@ def _continue_word(out: _Text, before: TextLine, after: TextLine, page_text: str
 
     Returns whether the next line follows without a break (not where the hyphen ends something else: "a - b").
     """
-    head = _WORD_END.search(before.text[:-1])
-    tail = _WORD_START.search(after.text)
+    head = _WORD_END.search(before.text[-_LONG_WORD:-1])
+    tail = _WORD_START.search(after.text[:_LONG_WORD])
     if head is None or tail is None:
         out.add("-")
         return False

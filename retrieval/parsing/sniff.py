@@ -66,7 +66,7 @@ _MAIL = re.compile(
     rb"\A(?:[!-9;-~]+:[^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*){2,}", re.IGNORECASE
 )  # at least two header lines
 _MAIL_NAMES = re.compile(rb"^(?:from|to|received|mime-version|message-id|return-path|subject|date):", re.I | re.M)
-_HTML = re.compile(rb"\A\s*(?:<!--.*?-->\s*)*(?:<!doctype\s+html|<html[\s>])", re.I | re.S)
+_HTML = re.compile(rb"\A\s*+(?:(?><!--.*?-->)\s*+)*+(?:<!doctype\s+html|<html[\s>])", re.I | re.S)
 _UNPACK = "Unpack it and add the files that are in it."
 
 

@@ -188,3 +188,21 @@ def test_time_grows_with_the_length_not_its_square(shape: str) -> None:
     seconds(20)
     small, large = min(seconds(50) for _ in range(3)), min(seconds(400) for _ in range(2))
     assert large < 8 * small * 2.5 + 0.05
+
+
+@pytest.mark.parametrize(
+    "nasty",
+    [
+        "# a" + " " * 100_000 + "b", "# " * 50_000, "a | b\n" + " " * 100_000 + "| c\n" * 3, "." * 100_000, ". " * 50_000,
+        '."' * 50_000, "." + '"' * 100_000, "1." * 50_000, "\n" * 100_000, "\n \n" * 30_000, "=" * 100_000,
+        "a\n" + "=" * 100_000 + "b", "A " * 50_000, "- " * 50_000, "```" * 30_000, "\t" * 100_000 + "x", "|" * 100_000,
+        "1.1.1.1 " * 12_000, "((" * 50_000, "# " + "#" * 100_000, "@\n" * 50_000, "I" * 100_000 + "\n\n",
+    ],
+    ids=lambda text: ascii(text[:8]),
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["md", "text", "python", "csv"])
+def test_no_text_takes_long(nasty: str, kind: str) -> None:
+    start = time.process_time()
+    chunks = passages(nasty, kind=kind)
+    assert time.process_time() - start < 3
+    check(nasty, chunks)

@@ -248,3 +248,24 @@ def test_two_threads_share_one_parser(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
     assert found == {number: f"file {number}" for number in range(8)}
+
+
+def test_closing_ends_a_read_in_progress(mischief: Callable[..., tuple[Parser, Callable[[str], Path]]]) -> None:
+    parser, demand = mischief()
+    path = demand("sleep")
+    raised: list[BaseException] = []
+
+    def read() -> None:
+        try:
+            parser.parse(path, "sleep.txt")
+        except ParsingStopped as exc:
+            raised.append(exc)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    time.sleep(0.5)
+    before = time.monotonic()
+    parser.close()
+    thread.join(5)
+    assert time.monotonic() - before < 5
+    assert len(raised) == 1

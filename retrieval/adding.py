@@ -70,7 +70,7 @@ class _Published:
     version: int
     added: Ids
     removed: Ids | None
-    old: DocumentInfo | None
+    outdated: DocumentInfo | None  # what it replaced, if that is nowhere any more
     outcome: JobFile
 
 
@@ -129,18 +129,17 @@ class Adder:
                 same = self._store.by_digest(conn, digest)
                 if same is None:
                     raise DocumentError("The file was deleted while it was being added.", hint="Add it again.")
-                outdated = self._store.by_origin(conn, origin)
-                if outdated is not None and outdated.id != same.id:
+                before = self._store.by_origin(conn, origin)
+                orphan = self._store.claim(conn, origin, same.id, name=name, path=path)
+                self._store.release(conn, same.id, lambda other: not Path(other).exists())
+                if before is not None and before.id == orphan:
+                    outdated = before
                     removed = self._store.ids_of(conn, outdated.id)
                     version = self._store.remove(conn, outdated.id)
                     self._record(conn, "document_removed", outdated, {"document": outdated.id})
-                else:
-                    outdated = None
-                    if same.path and path and not Path(same.path).exists():
-                        self._store.move(conn, same.id, origin=origin, name=name, path=path)
                 outcome = JobFile(
                     path=path or name,
-                    status="changed" if outdated else "unchanged",
+                    status="unchanged" if before is None or before.id == same.id else "changed",
                     document_id=same.id,
                     pages=same.pages,
                     passages=same.passages,
@@ -172,8 +171,8 @@ class Adder:
                     draft.document = document
                     return None
                 self._library.dense.apply(published.version, added=published.added, removed=published.removed)
-            if published.old is not None:
-                self._library.discard(published.old)
+            if published.outdated is not None:
+                self._library.discard(published.outdated)
             return published.outcome
 
     def _publish(self, conn: Connection, draft: _Draft, document: int, settle: Settle) -> _Published:
@@ -182,8 +181,9 @@ class Adder:
         if store.by_digest(conn, file.digest) is not None:
             raise _AlreadyThereError
         old = store.by_origin(conn, file.origin)
-        removed = None if old is None else store.ids_of(conn, old.id)
-        version = store.publish(conn, document, replaces=[] if old is None else [old.id])
+        orphan = store.claim(conn, file.origin, document, name=file.name, path=file.path)
+        removed = None if orphan is None else store.ids_of(conn, orphan)
+        version = store.publish(conn, document, replaces=orphan)
         body: dict[str, Any] = {"document": document, "embedded": draft.embedded}
         if old is not None:
             body["previous"] = {"document": old.id, "digest": old.digest}
@@ -200,7 +200,8 @@ class Adder:
         )
         settle(conn, outcome)
         added = store.ids_of(conn, document)
-        return _Published(version=version, added=added, removed=removed, old=old, outcome=outcome)
+        outdated = old if orphan is not None else None
+        return _Published(version=version, added=added, removed=removed, outdated=outdated, outcome=outcome)
 
     def _embed(self, draft: _Draft, part: _Slice, made: dict[bytes, Vectors], progress: Progress) -> None:
         """Add the vectors that neither `made` nor the library has."""
@@ -232,7 +233,6 @@ class Adder:
             document = self._store.add_document(
                 conn,
                 NewDocument(
-                    origin=file.origin,
                     name=file.name,
                     path=file.path,
                     digest=file.digest,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -24,7 +24,7 @@ from retrieval.index import Ids
 from retrieval.lexical import SqliteLexical
 from retrieval.passage import Passage
 from retrieval.rows import page_layout, page_text, to_document, to_page, to_passage
-from retrieval.tables import documents, job_files, library_state, pages, passages, vectors
+from retrieval.tables import documents, job_files, library_state, origins, pages, passages, vectors
 
 __all__ = ["Counts", "NewDocument", "NewPassage", "Store", "passage_digest", "passage_input", "utc_now"]
 
@@ -53,7 +53,6 @@ def passage_digest(heading: str, text: str) -> bytes:
 class NewDocument:
     """A document about to be written."""
 
-    origin: str
     name: str
     path: str
     digest: str
@@ -105,7 +104,6 @@ class Store:
         made = conn.execute(
             insert(documents).values(
                 state="adding",
-                origin=new.origin,
                 name=new.name,
                 path=new.path,
                 digest=new.digest,
@@ -168,12 +166,29 @@ class Store:
         if rows:
             conn.execute(insert(vectors).prefix_with("OR IGNORE", dialect="sqlite"), rows)
 
-    def publish(self, conn: Connection, document: int, *, replaces: Sequence[int] = ()) -> int:
+    def publish(self, conn: Connection, document: int, *, replaces: int | None = None) -> int:
         """Make a document visible and what it replaces invisible, in one step; the library's new version."""
-        for old in replaces:
-            self._set_state(conn, old, "removed")
+        if replaces is not None:
+            self._set_state(conn, replaces, "removed")
         self._set_state(conn, document, "ready")
         return self.next_version(conn)
+
+    def claim(self, conn: Connection, origin: str, document: int, *, name: str, path: str) -> int | None:
+        """Note that what lies at `origin` is this document; the document that lost its last origin by it, if any."""
+        former = conn.execute(select(origins.c.document).where(origins.c.origin == origin)).scalar()
+        conn.execute(delete(origins).where(origins.c.origin == origin))
+        conn.execute(insert(origins).values(origin=origin, document=document, name=name, path=path))
+        if former is None or former == document or self._name_by_origin(conn, former):
+            return None
+        return int(former)
+
+    def release(self, conn: Connection, document: int, gone: Callable[[str], bool]) -> None:
+        """Forget origins of a document whose path is `gone`, as long as it keeps one."""
+        rows = conn.execute(select(origins).where(origins.c.document == document)).all()
+        lost = [row.origin for row in rows if row.path and gone(row.path)]
+        if lost and len(lost) < len(rows):
+            conn.execute(delete(origins).where(origins.c.origin.in_(lost)))
+            self._name_by_origin(conn, document)
 
     def remove(self, conn: Connection, document: int) -> int:
         """Make a document invisible at once; `purge` takes its rows. The library's new version.
@@ -183,12 +198,9 @@ class Store:
         """
         self.document(conn, document)
         self._set_state(conn, document, "removed")
+        conn.execute(delete(origins).where(origins.c.document == document))
         conn.execute(update(job_files).where(job_files.c.document == document).values(name="(deleted)", path=None))
         return self.next_version(conn)
-
-    def move(self, conn: Connection, document: int, *, origin: str, name: str, path: str) -> None:
-        """Note that a document's file lies somewhere else now."""
-        conn.execute(update(documents).where(documents.c.id == document).values(origin=origin, name=name, path=path))
 
     def purge(self, conn: Connection, document: int, *, keep_vectors: bool = False) -> bool:
         """Take some rows of a document that is not visible; True when nothing of it is left.
@@ -257,7 +269,7 @@ class Store:
 
     def by_origin(self, conn: Connection, origin: str) -> DocumentInfo | None:
         """The visible document from this path or of this uploaded name."""
-        return self._find(conn, documents.c.origin == origin)
+        return self._find(conn, documents.c.id.in_(select(origins.c.document).where(origins.c.origin == origin)))
 
     def page(self, conn: Connection, document: int, number: int) -> Page:
         """Raises: NotFoundError: There is no such document, or it has no such page."""
@@ -353,6 +365,14 @@ class Store:
     def _find(self, conn: Connection, condition: ColumnElement[bool]) -> DocumentInfo | None:
         row = conn.execute(select(documents).where(documents.c.state == "ready", condition)).one_or_none()
         return None if row is None else to_document(row)
+
+    def _name_by_origin(self, conn: Connection, document: int) -> bool:
+        """Call a document as one of its origins does; False if it has none."""
+        row = conn.execute(select(origins).where(origins.c.document == document).order_by(origins.c.origin)).first()
+        if row is None:
+            return False
+        conn.execute(update(documents).where(documents.c.id == document).values(name=row.name, path=row.path))
+        return True
 
     def _set_state(self, conn: Connection, document: int, state: str) -> None:
         conn.execute(update(documents).where(documents.c.id == document).values(state=state))

@@ -14,7 +14,7 @@ from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, Large
 
 from provenance.tables import metadata
 
-__all__ = ["documents", "job_files", "jobs", "library_state", "pages", "passages", "vectors"]
+__all__ = ["documents", "job_files", "jobs", "library_state", "origins", "pages", "passages", "vectors"]
 
 _READY = text("state = 'ready'")
 
@@ -23,8 +23,7 @@ documents = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("state", Text, nullable=False),  # "adding", "ready", "removed"
-    Column("origin", Text, nullable=False),  # "path:..." or "upload:...": what a newer version has in common with it
-    Column("name", Text, nullable=False),
+    Column("name", Text, nullable=False),  # of one of its origins
     Column("path", Text, nullable=False),
     Column("digest", Text, nullable=False),  # SHA-256 of the file, hex: its original is objects/<aa>/<digest>
     Column("kind", Text, nullable=False),
@@ -35,8 +34,17 @@ documents = Table(
     Column("added_at", Text, nullable=False),  # RFC 3339, UTC
     Column("warnings", Text, nullable=False),  # JSON: list of sentences
     Index("uq_documents_ready_digest", "digest", unique=True, sqlite_where=_READY, postgresql_where=_READY),
-    Index("uq_documents_ready_origin", "origin", unique=True, sqlite_where=_READY, postgresql_where=_READY),
     sqlite_autoincrement=True,
+)
+
+origins = Table(  # equal files in several places are one document; it goes when the last place holds something else
+    "origins",
+    metadata,
+    Column("origin", Text, primary_key=True),  # "path:..." or "upload:...": what a newer version has in common with it
+    Column("document", Integer, ForeignKey("documents.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Index(None, "document"),
 )
 
 pages = Table(

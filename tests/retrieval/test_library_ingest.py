@@ -76,6 +76,24 @@ def test_a_path_that_now_holds_another_documents_bytes_loses_its_own(folder: Pat
     assert library.check(full=True) == []
 
 
+def test_equal_files_are_one_document_until_the_last_of_them_changes(folder: Path, add: Add, library: Library) -> None:
+    (folder / "a.txt").write_text(KEEPER)
+    (folder / "b.txt").write_text(KEEPER)
+    assert statuses(add(folder)) == {"a.txt": "added", "b.txt": "unchanged"}
+    (folder / "a.txt").write_text(BAKERY)
+    assert statuses(add(folder)) == {"a.txt": "changed", "b.txt": "unchanged"}
+    assert [(info.name, info.path) for info in library.documents()] == [
+        ("a.txt", str(folder / "a.txt")),
+        ("b.txt", str(folder / "b.txt")),
+    ]
+    (folder / "b.txt").write_text(f"{KEEPER} She has retired.")
+    (folder / "a.txt").write_text(KEEPER)  # in one job: a becomes what b was, b becomes something new
+    assert statuses(add(folder)) == {"a.txt": "changed", "b.txt": "changed"}
+    assert {info.name for info in library.documents()} == {"a.txt", "b.txt"}
+    assert library.check(full=True) == []
+    assert library.objects.digests() == {info.digest for info in library.documents()}
+
+
 def test_a_file_that_was_moved_is_followed(folder: Path, add: Add, library: Library) -> None:
     (folder / "a.txt").write_text(KEEPER)
     add(folder)

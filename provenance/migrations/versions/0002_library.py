@@ -29,7 +29,6 @@ def _documents() -> None:
         "documents",
         sa.Column("id", sa.Integer(), primary_key=True, autoincrement=True),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("origin", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("path", sa.Text(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
@@ -42,15 +41,22 @@ def _documents() -> None:
         sa.Column("warnings", sa.Text(), nullable=False),
         sqlite_autoincrement=True,
     )
-    for column in ("digest", "origin"):
-        op.create_index(
-            f"uq_documents_ready_{column}",
-            "documents",
-            [column],
-            unique=True,
-            sqlite_where=READY,
-            postgresql_where=READY,
-        )
+    op.create_index(
+        "uq_documents_ready_digest",
+        "documents",
+        ["digest"],
+        unique=True,
+        sqlite_where=READY,
+        postgresql_where=READY,
+    )
+    op.create_table(
+        "origins",
+        sa.Column("origin", sa.Text(), primary_key=True),
+        sa.Column("document", sa.Integer(), sa.ForeignKey("documents.id"), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+    )
+    op.create_index("ix_origins_document", "origins", ["document"])
     op.create_table(
         "pages",
         sa.Column("document", sa.Integer(), sa.ForeignKey("documents.id"), primary_key=True, autoincrement=False),

@@ -29,6 +29,7 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
+    func,
     insert,
     select,
 )
@@ -99,11 +100,9 @@ class FingerprintIndex:
         self._database = database
 
     def add(self, run: str, text: str) -> bool:
-        """Remember an answer; False for a text without words."""
+        """Remember an answer. A text without words is remembered as such, matches nothing, and gives False."""
         words = words_of(text, most=MOST_WORDS)
-        if not words:
-            return False
-        rows = list(_sketches(words))
+        rows = list(_sketches(words)) if words else [(None, 0, None)]
         with self._database.write() as conn:
             _forget(conn, run)
             for digest, length, sketch in rows:
@@ -113,7 +112,7 @@ class FingerprintIndex:
                 if sketch is not None and made is not None:
                     keys = {int(key) for key in _keys(sketch)}
                     conn.execute(insert(fingerprint_bands), [{"key": key, "fingerprint": made[0]} for key in keys])
-        return True
+        return bool(words)
 
     def forget(self, run: str) -> int:
         """Remove a run's fingerprints, as part of erasing it; how many rows went."""
@@ -121,9 +120,10 @@ class FingerprintIndex:
             return _forget(conn, run)
 
     def count(self) -> int:
-        """How many runs have a fingerprint."""
+        """How many runs can be matched."""
+        runs = select(func.count(fingerprints.c.run.distinct())).where(fingerprints.c.words > 0)
         with self._database.read() as conn:
-            return len(conn.execute(select(fingerprints.c.run).distinct()).all())
+            return int(conn.execute(runs).scalar_one())
 
     def match(self, text: str, *, limit: int = 5) -> list[Match]:
         """Recorded answers that this text resembles, best first; of a long text the first 20,000 words count."""

@@ -15,6 +15,7 @@ from provenance.errors import CredentialError, StorageError
 
 __all__ = ["ManifestStore", "StoredManifest"]
 
+_BY_FILE = "_by-file"  # no record id begins so
 _RECORD = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,79}")
 
 
@@ -59,7 +60,10 @@ class ManifestStore:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             _write(folder / f"{digest}.c2pa", manifest)
-            _write(folder / f"{digest}.json", json.dumps(about).encode())  # last: it makes the manifest count
+            _write(folder / f"{digest}.json", json.dumps(about).encode())
+            for file in {kept.unsigned, kept.signed}:  # so that the very file is found again without any mark
+                (self._folder / _BY_FILE / file[:2]).mkdir(parents=True, exist_ok=True, mode=0o700)
+                _write(self._folder / _BY_FILE / file[:2] / file, record.encode())
         except OSError as exc:
             reason = exc.strerror or "the disk refuses"
             raise StorageError(f"The manifest could not be kept: {reason}.", hint="Free some space.") from exc
@@ -77,11 +81,24 @@ class ManifestStore:
                         found.append(kept)
         return found
 
+    def find(self, data: bytes) -> StoredManifest | None:
+        """The manifest of exactly this file, signed or as it was before."""
+        digest = _sha256(data)
+        with suppress(OSError, UnicodeDecodeError):
+            record = (self._folder / _BY_FILE / digest[:2] / digest).read_text(encoding="ascii")
+            return next((kept for kept in self.of(record) if digest in (kept.signed, kept.unsigned)), None)
+        return None
+
     def forget(self, record: str) -> int:
         """Remove a record's manifests (they may hold its prompt); how many there were."""
         folder = self._of(record)
         paths = sorted(folder.glob("*.json"))
         for path in paths:
+            with suppress(OSError, ValueError, TypeError, AttributeError):
+                about = json.loads(path.read_bytes())
+                for file in (str(about.get("signed")), str(about.get("unsigned"))):
+                    if re.fullmatch("[0-9a-f]{64}", file):
+                        (self._folder / _BY_FILE / file[:2] / file).unlink(missing_ok=True)
             path.unlink(missing_ok=True)
             path.with_suffix(".c2pa").unlink(missing_ok=True)
         with suppress(OSError):

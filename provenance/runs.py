@@ -4,7 +4,7 @@ A run is one message and all it caused. Its first event says what it is ("reques
 last "answer", "stopped", "error" or "ingest_done" says how it ended. Keys of bodies that are understood here, all
 optional: `task` of a request (what kind of run, default "ask"), `model` of a model_call or an end (text, or an object
 with `name`), `refused` of an answer, `action` of a guard ("block" marks the run).
-The title is the private content "question" or "files" (a JSON list, or lines) of the first event.
+The title is the private content "question", or "files" or "paths" (a JSON list, or lines), of the first event.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ State = Literal["running", "done", "stopped", "failed", "interrupted"]
 ERASED = "(erased)"
 ENDS: dict[str, State] = {"answer": "done", "stopped": "stopped", "error": "failed", "ingest_done": "done"}
 _STARTS = ("request", "ingest")
-_TITLES = ("question", "files")
+_TITLES = ("question", "files", "paths")
 _ABANDONED_AFTER = timedelta(minutes=10)
 _PAGE = 200  # runs read at a time
 _MAX_TITLE = 200  # characters
@@ -158,7 +158,7 @@ def _title(name: str, content: str) -> str:
 
 def _line(name: str, content: str) -> str:
     """A question or a list of files on one line."""
-    if name == "files":
+    if name != "question":
         names = content.splitlines()
         with contextlib.suppress(ValueError):
             names = [str(found) for found in json.loads(content)]

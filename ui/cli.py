@@ -63,6 +63,8 @@ def _conversation_commands(commands: argparse._SubParsersAction[_Parser], common
     ask = _add(commands, common, "ask", "ask:ask", "ask your documents")
     ask.add_argument("text", metavar="TEXT", help="the question; - reads it from standard input")
     ask.add_argument("--conversation", metavar="ID", help="go on with this conversation; `last` is the newest")
+    demo = _add(commands, common, "demo", "demo:demo", "fill a fresh library with samples, ask, and verify")
+    demo.add_argument("--keep", action="store_true", help="keep the library, and say where it lies")
 
 
 def _library_commands(commands: argparse._SubParsersAction[_Parser], common: _Parser) -> None:
@@ -89,9 +91,11 @@ def _record_commands(commands: argparse._SubParsersAction[_Parser], common: _Par
 
 
 def _house_commands(commands: argparse._SubParsersAction[_Parser], common: _Parser) -> None:
-    models = _add(commands, common, "models", "models:models", "list or describe models")
-    models.add_argument("action", choices=["list", "card"], nargs="?", default="list")
+    models = _add(commands, common, "models", "models:models", "list, fetch or describe models")
+    models.add_argument("action", choices=["list", "fetch", "card"], nargs="?", default="list")
     models.add_argument("name", metavar="NAME", nargs="?", help="a name from the list")
+    models.add_argument("--default", action="store_true", help="fetch: what the house needs to answer")
+    models.add_argument("--tests", action="store_true", help="fetch: what the tests need besides")
     _add(commands, common, "backends", "models:backends", "list the installed model backends")
     doctor = _add(commands, common, "doctor", "doctor:doctor", "check that everything is in order")
     doctor.add_argument("--full", action="store_true", help="read every byte of the weights again")

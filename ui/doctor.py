@@ -56,9 +56,8 @@ def check(name: str, look: Callable[[], str], hint: str) -> Check:
 
 def _python() -> Check:
     found = ".".join(str(part) for part in sys.version_info[:3])
-    return Check(
-        name="python", ok=sys.version_info >= OLDEST_PYTHON, detail=found, hint="Install Python 3.11 or newer."
-    )
+    good = sys.version_info >= OLDEST_PYTHON
+    return Check(name="python", ok=good, detail=found, hint="" if good else "Install Python 3.11 or newer.")
 
 
 def _packages() -> Check:

@@ -206,6 +206,25 @@ def test_models_and_backends_are_listed_without_an_engine(run: Run) -> None:
     assert run("models", "card")[0] == 2 and run("models", "card", "nope")[0] == 2
 
 
+def test_weights_that_are_here_are_not_fetched_again(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def fetch(name: str, models_dir: Path, **_options: Any) -> Path:
+        asked.append(name)
+        return models_dir / name
+
+    monkeypatch.setattr("backends.fetch.fetch", fetch)
+    fetched = _object(run("models", "fetch", "--default", "--tests", "--json")[1])["fetched"]
+    assert [row["name"] for row in fetched] == asked and len(asked) == 4
+    assert run("models", "fetch")[0] == 2
+
+
+def test_an_offline_machine_is_told_where_the_files_belong(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHEREFROM_OFFLINE", "1")
+    status, _, err = run("models", "fetch", "smollm2-135m-instruct-q4_1")
+    assert status == 3 and "offline" in err and "Hint: Copy its files into" in err
+
+
 def test_measurements_are_listed(run: Run) -> None:
     assert "documents" in run("bench")[1]
     assert run("bench", "nope")[0] == 2

@@ -13,7 +13,7 @@ from ui.commands.session import on_interrupt, open_client, text_of
 if TYPE_CHECKING:
     from ui.api import EngineApi
 
-__all__ = ["answer_fields", "ask", "show_sources"]
+__all__ = ["answer_fields", "ask", "follow", "show_sources"]
 
 REFUSED, INTERRUPTED = 1, 130
 QUOTE_WIDTH = 160
@@ -25,7 +25,7 @@ def ask(options: argparse.Namespace, output: Output) -> int:
     with open_client() as client:
         run = client.ask(question, conversation=_conversation(client, options.conversation))
         with on_interrupt(lambda: client.stop(run)):
-            answer = _follow(client, run, output)
+            answer = follow(client, run, output)
     output.result(answer_fields(answer), lambda: show_sources(answer, output))
     if answer.refused:
         return REFUSED
@@ -80,8 +80,12 @@ def _conversation(client: EngineApi, wanted: str | None) -> str | None:
     return rows[0].id
 
 
-def _follow(client: EngineApi, run: str, output: Output) -> Answer:
-    """Print tokens as they come; return the recorded answer."""
+def follow(client: EngineApi, run: str, output: Output) -> Answer:
+    """Print tokens as they come; return the recorded answer (`reason` is "stopped" where it was).
+
+    Raises:
+        GenerationError: If the run failed.
+    """
     written = ""
     for update in client.watch(run):
         match update:

@@ -19,6 +19,7 @@ __all__ = ["audit", "record", "show_record"]
 
 NOT_VERIFIED = 1
 PAGE = 1000
+TELLING = frozenset({"model", "weights", "tool", "refused", "action", "citations", "tokens", "seconds", "doubt"})
 FIELD_WIDTH = 200
 
 
@@ -40,20 +41,26 @@ def audit(options: argparse.Namespace, output: Output) -> int:
         return _export(client, options, output)
 
 
-def show_record(found: Record, output: Output) -> None:
-    """A run as a tree: its events in order, with what each recorded."""
+def show_record(found: Record, output: Output, *, brief: bool = False) -> None:
+    """A run as a tree: its events in order, with what each recorded. `brief` leaves out what did not matter."""
     from rich.text import Text
     from rich.tree import Tree
 
     row = found.run
     tree = Tree(Text(f"{row.run}  {shown(row.title)}  ({row.kind}, {row.state}, {row.events} events)", style="bold"))
+    allowed = 0
     for event in found.events:
-        branch = tree.add(Text.assemble((event.kind, "cyan"), f"  {event.at}  #{event.seq} {event.digest[:19]}…"))
+        if brief and event.kind == "guard" and event.body.get("action") == "allow":
+            allowed += 1
+            continue
+        branch = tree.add(Text.assemble((event.kind, "cyan"), f"  #{event.seq}  {event.at}  {event.digest[:15]}…"))
         for name, value in event.body.items():
-            if name != "commitments":
+            if name != "commitments" and not (brief and name not in TELLING):
                 branch.add(Text(f"{name}: {_brief(value)}"))
         for name, text in event.contents.items():
             branch.add(Text(f"{name}: {'(erased)' if text is None else _brief(text)}", style="italic"))
+    if allowed:
+        tree.add(Text(f"guards: {allowed} more decisions, all of them allow"))
     output.console.print(tree)
 
 

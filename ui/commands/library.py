@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provenance.errors import NotFoundError, UsageError
-from ui.commands.output import Output, shown
+from ui.commands.output import Output, counted, shown
 from ui.commands.session import on_interrupt, open_client, text_of
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ def documents(options: argparse.Namespace, output: Output) -> int:
 
     def words() -> None:
         for row in rows:
-            output.line(f"{row.id:5}  {shown(row.name)}  ({row.kind}, {row.pages} pages, {row.passages} passages)")
+            size = f"{counted(row.pages, 'page')}, {counted(row.passages, 'passage')}"
+            output.line(f"{row.id:5}  {shown(row.name)}  ({row.kind}, {size})")
         if not rows:
             output.line("The library is empty. `wherefrom ingest PATH` fills it.")
 

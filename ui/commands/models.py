@@ -15,6 +15,10 @@ def models(options: argparse.Namespace, output: Output) -> int:
     """List, fetch or describe."""
     if options.action == "list":
         return _list(output)
+    if options.action == "fetch":
+        from ui.commands.fetch import fetch
+
+        return fetch(options, output)
     if options.name is None:
         raise UsageError("Which model?", hint="`wherefrom models list` shows their names.")
     from backends.weights import card

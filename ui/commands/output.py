@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from provenance.errors import AppError
 
-__all__ = ["Output", "shown"]
+__all__ = ["Output", "counted", "shown"]
 
 
 def shown(text: str) -> str:
@@ -24,6 +24,11 @@ def shown(text: str) -> str:
         'two\\nlines \\x1b[31m'
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 page`, `2 pages`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 class Output:
@@ -44,7 +49,8 @@ class Output:
         if self._console is None:
             from rich.console import Console
 
-            self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+            wide = None if sys.stdout.isatty() else 400  # nobody's window: lines stay whole for grep
+            self._console = Console(highlight=False, markup=False, emoji=False, width=wide)
         return self._console
 
     def result(self, value: dict[str, Any], words: Callable[[], None]) -> None:

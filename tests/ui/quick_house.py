@@ -1,0 +1,87 @@
+"""The real services over real SQLite, FAISS and LangChain, with an embedder, a parser and a model that need no weights.
+
+`python -m ui.engine --services tests.ui.quick_house:build` serves it. Pauses make work last long enough to be killed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cached_property
+from typing import Any
+
+from backends.base import BackendContext, ChatBackend
+from backends.fake import FakeChatBackend
+from backends.llm.fake_chat import FakeChatModel
+from backends.llm.streamed import schema_of
+from retrieval.testing import HashEmbedder, PlainParser
+from ui.engine.launcher import EngineCommand
+from ui.services import Parts, Services
+from ui.settings import Settings
+
+__all__ = ["QUICK", "build", "quick_services"]
+
+QUICK = EngineCommand(("--services", "tests.ui.quick_house:build"))
+UNANSWERABLE = "zebra"
+
+
+class SteeredFake(FakeChatModel):
+    """Plans a search for the question, finds the answer in the first passage, and says the sentence that fits best."""
+
+    def _text(self, messages: list[Any], kwargs: dict[str, Any]) -> str:
+        schema = schema_of(kwargs.get("response_format"))
+        known = json.dumps(schema or {})
+        question = next((str(m.text) for m in messages if m.type == "human"), "")
+        if '"tool"' in known:
+            return json.dumps({"tool": "search_documents", "query": question[:200]})
+        if '"passage"' in known:
+            return json.dumps({"passage": 0 if UNANSWERABLE in question else 1})
+        read = "\n".join(str(m.text).split("Which passage")[0] for m in messages if "Passages:" in str(m.text))
+        sentences = [part.strip() for part in re.split(r"(?<=[.!?])\s+|\n", read) if len(part.split()) > 3]
+        asked = set(re.findall(r"\w{3,}", question.lower()))
+        return max(
+            sentences or ["Nothing is known."], key=lambda part: len(asked & set(re.findall(r"\w{3,}", part.lower())))
+        )
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w{3,}", text.lower()))
+
+
+class SteeredBackend(FakeChatBackend):
+    """`fake`, steered; `delay_ms` is the pause before each word."""
+
+    delay_ms = 0.0
+
+    def chat_model(self, options: Any = None) -> SteeredFake:
+        return SteeredFake(delay_ms=self.delay_ms)
+
+
+class QuickParts(Parts):
+    """Parts without weights. `seed` of the settings is taken as milliseconds of pause."""
+
+    @cached_property
+    def _embedder(self) -> HashEmbedder:
+        return HashEmbedder(delay_s=self.settings.seed / 1000)
+
+    @cached_property
+    def _parser(self) -> PlainParser:
+        return PlainParser(delay_s=self.settings.seed / 1000)
+
+    @cached_property
+    def _backend(self) -> ChatBackend:
+        backend = SteeredBackend(BackendContext(models_dir="", runtime_dir=""))
+        backend.delay_ms = float(self.settings.seed)
+        return backend
+
+
+def quick_services(settings: Settings) -> Services:
+    """Not opened yet."""
+    return Services(QuickParts(settings))
+
+
+def build(settings: Settings) -> Services:
+    """For `--services`."""
+    services = quick_services(settings)
+    services.open()
+    return services

@@ -1,0 +1,16 @@
+"""What the calls of the engine share: the parts of the house."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ui.services import Parts
+
+__all__ = ["Calls"]
+
+
+class Calls:
+    """A group of calls over the parts."""
+
+    parts: Parts

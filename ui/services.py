@@ -1,0 +1,207 @@
+"""The one place that builds things: settings in, the whole house out. What is heavy is built when it is first used.
+
+`Services` answers `EngineApi` inside the engine process; its calls lie in `ui/engine/calls/`, one concern a file.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provenance.database import open_database
+from provenance.ledger import Ledger
+from ui.engine.board import RunBoard
+from ui.engine.calls.asking import AskingCalls
+from ui.engine.calls.audit import AuditCalls
+from ui.engine.calls.house import HouseCalls
+from ui.engine.calls.library import LibraryCalls
+from ui.engine.journal import RunJournal
+from ui.inventory import backend_context
+
+if TYPE_CHECKING:
+    from agent.assistant import Assistant
+    from agent.conversations import Conversations
+    from backends.base import ChatBackend
+    from retrieval.embedder import Embedder
+    from retrieval.ingest import Ingestor
+    from retrieval.library import DocumentParser, Library
+    from ui.settings import Settings
+
+__all__ = ["EMBEDDER", "Parts", "Services", "build_services"]
+
+EMBEDDER = "all-minilm-l6-v2"
+
+_log = logging.getLogger("wherefrom.engine")
+
+
+class Parts:
+    """Every part of the house, built once. Safe for threads: a part that is being built makes others wait."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._building = threading.RLock()
+        self.database = open_database(settings.url)
+        self.ledger = Ledger(self.database)
+        self.journal = RunJournal(settings.home / "runs")
+        self.board = RunBoard(journal=self.journal)
+
+    @property
+    def conversations(self) -> Conversations:
+        """Conversation memory."""
+        with self._building:
+            return self._conversations
+
+    @property
+    def library(self) -> Library:
+        """The documents; the index loads at the first search."""
+        with self._building:
+            return self._library
+
+    @property
+    def ingestor(self) -> Ingestor:
+        """The ingest queue; its thread starts with the first job."""
+        with self._building:
+            return self._ingestor
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedding model; torch and the weights load at the first text."""
+        with self._building:
+            return self._embedder
+
+    @property
+    def backend(self) -> ChatBackend:
+        """The chat backend in force."""
+        with self._building:
+            return self._backend
+
+    @property
+    def assistant(self) -> Assistant:
+        """The agent over all of it; LangChain loads here."""
+        with self._building:
+            return self._assistant
+
+    def built(self, name: str) -> bool:
+        """Whether a part is there already."""
+        return f"_{name}" in self.__dict__
+
+    def close(self) -> None:
+        """End threads and children, save the index, close the database. In this order: who uses before what is used."""
+        self.board.close()
+        for name in ("ingestor", "library", "parser", "backend"):
+            end = getattr(getattr(self, f"_{name}"), "close", None) if self.built(name) else None
+            if end is not None:
+                end()
+        self.journal.close()
+        self.ledger.close()
+        self.database.close()
+
+    @cached_property
+    def _conversations(self) -> Conversations:
+        from agent.conversations import Conversations
+
+        return Conversations(self.database)
+
+    @cached_property
+    def _embedder(self) -> Embedder:
+        from backends.weights import model_dir
+        from retrieval.embedder import SentenceEmbedder
+
+        # Whether the weights are the right ones is checked where they arrive and by `doctor`; that they are missing
+        # is said when they are first needed, so that a library can be looked at without them.
+        return SentenceEmbedder(model_dir(EMBEDDER, self.settings.models))
+
+    @cached_property
+    def _parser(self) -> DocumentParser:
+        from retrieval.parser import ParseOptions, Parser
+
+        settings = self.settings
+        return Parser(
+            ParseOptions(
+                ocr=settings.ocr,
+                timeout_s=settings.parse_timeout_s,
+                memory_mib=settings.parse_memory_mib,
+                max_file_mib=settings.max_file_mib,
+            )
+        )
+
+    @cached_property
+    def _library(self) -> Library:
+        from retrieval.library import Library
+
+        home = Path(self.settings.home)
+        return Library(home, self.database, self.ledger, embedder=self._embedder, parser=self._parser)
+
+    @cached_property
+    def _ingestor(self) -> Ingestor:
+        from retrieval.ingest import Ingestor
+
+        return Ingestor(self._library, max_file_mib=self.settings.max_file_mib)
+
+    @cached_property
+    def _backend(self) -> ChatBackend:
+        from backends.registry import backend_class, load_chat
+
+        name = self.settings.backend
+        return load_chat(name, backend_context(self.settings, backend_class(name)))
+
+    @cached_property
+    def _assistant(self) -> Assistant:
+        from agent.assistant import AgentSettings, Assistant
+        from agent.guardrails.rings import Guards
+        from agent.memory import ConversationTurns
+        from provenance import record
+
+        settings = self.settings
+        return Assistant(
+            model=self._backend.chat_model(),
+            identity=self._backend.identity,
+            library=self._library,
+            runs=lambda: record.runs(self.ledger, limit=200, live=self.board.running()),
+            ledger=self.ledger,
+            turns=ConversationTurns(self._conversations),
+            guards=Guards(),
+            settings=AgentSettings(
+                context_tokens=settings.context_tokens,
+                max_answer_tokens=settings.max_answer_tokens,
+                evidence_tokens=settings.evidence_tokens,
+                top_k=settings.top_k,
+                temperature=settings.temperature,
+                seed=settings.seed,
+            ),
+        )
+
+
+class Services(AskingCalls, LibraryCalls, AuditCalls, HouseCalls):
+    """`EngineApi`, answered here."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.board = self.parts.board
+
+    def open(self) -> None:
+        """Take up what a killed engine left: mark its unfinished answers, go on with its ingest."""
+        self.recover_runs()
+        self.resume_ingest()
+
+    def busy(self) -> bool:
+        """Whether a run or a job has not ended."""
+        return bool(self.board.running()) or self.ingesting()
+
+    def close(self) -> None:
+        """End everything."""
+        self.parts.close()
+
+
+def build_services(settings: Settings) -> Services:
+    """What the engine serves.
+
+    Raises:
+        StorageError: If the data folder or the database cannot be opened.
+    """
+    services = Services(Parts(settings))
+    services.open()
+    return services

@@ -1,14 +1,14 @@
 """How well search finds: nDCG@10 and recall over any collection in BEIR form, recall of the paragraph over SQuAD.
 
-    python -m benchmarks.retrieval --data FOLDER --model FOLDER [--limit N --seed S]
+    wherefrom bench retrieval [--data DIR] [--limit N --seed S] [--json]
 
+`DIR` holds corpus.jsonl, queries.jsonl and qrels.tsv (each may end in .gz), or one SQuAD file (*.json).
 Every document of the collection goes through the product: cut into passages, embedded, indexed, searched. The weight of
 the fusion is chosen on the even-numbered queries and reported on the odd ones, beside the product's own weight.
 """
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
 import math
@@ -44,19 +44,27 @@ class Collection:
     relevant: dict[str, dict[str, int]]
 
 
-def run(data: Path, model: Path, *, limit: int | None = None, seed: int = 0) -> dict[str, Any]:
-    """Measure one folder.
+def run(
+    *, data: str | None = None, limit: int = 0, seed: int = 0, model: str | None = None, **_options: Any
+) -> dict[str, Any]:
+    """Measure one collection.
 
     Args:
-        data: Holds corpus.jsonl, queries.jsonl, qrels.tsv (each may end in .gz), or a SQuAD file (*.json).
-        limit: Ask only this many queries, drawn with `seed`.
+        data: Its folder; default: `../shared/eval/ir_cranfield` beside the checkout.
+        limit: Ask only this many queries, drawn with `seed`; 0 asks all.
+        model: The folder of the embedding model; default: the one in the data folder.
+    Returns:
+        The product's nDCG, recall and MRR on all queries and on the odd ones; the same on the odd ones with the weight
+        fitted on the even ones, by meaning alone and by words alone; milliseconds a search.
     """
-    collection = read_beir(data) if _find(data, "corpus.jsonl") else read_squad(data)
+    folder = Path(data) if data else Path(__file__).resolve().parents[2] / "shared" / "eval" / "ir_cranfield"
+    weights = Path(model) if model else _default_model()
+    collection = read_beir(folder) if _find(folder, "corpus.jsonl") else read_squad(folder)
     asked = sorted(set(collection.queries) & set(collection.relevant), key=lambda id_: (len(id_), id_))
-    if limit is not None and limit < len(asked):
+    if limit and limit < len(asked):
         asked = sorted(random.Random(seed).sample(asked, limit))
     even, odd = asked[0::2], asked[1::2]
-    with tempfile.TemporaryDirectory() as folder, _library(Path(folder), collection, model) as (library, seconds):
+    with tempfile.TemporaryDirectory() as home, _library(Path(home), collection, weights) as (library, seconds):
         started = time.perf_counter()
         by_weight = {weight: _rankings(library, collection, asked, weight) for weight in WEIGHTS}
         search_s = (time.perf_counter() - started) / (len(WEIGHTS) * len(asked))
@@ -167,6 +175,12 @@ def _mean(collection: Collection, rankings: Mapping[str, list[str]], asked: Sequ
     return {name: round(total / max(1, len(asked)), 4) for name, total in sums.items()}
 
 
+def _default_model() -> Path:
+    from ui.settings import Settings
+
+    return Settings().models / "all-minilm-l6-v2"
+
+
 def _find(folder: Path, name: str) -> Path | None:
     return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
 
@@ -181,18 +195,3 @@ def _lines(folder: Path, name: str) -> list[str]:
 
 def _jsonl(folder: Path, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in _lines(folder, name) if line.strip()]
-
-
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="a folder in BEIR or SQuAD form")
-    parser.add_argument("--model", type=Path, required=True, help="the folder of the embedding model")
-    parser.add_argument("--limit", type=int, help="ask only this many queries")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    print(json.dumps(run(options.data, options.model, limit=options.limit, seed=options.seed), indent=1))
-
-
-if __name__ == "__main__":
-    main()

@@ -21,15 +21,14 @@ from agent.guardrails.rings import Guards
 from agent.middleware.cite import cite, nearest
 from agent.middleware.record import LedgerWriter
 from agent.prompts import load_prompt
+from agent.question import check_question
 from agent.tools.ledger import RunLine
 from agent.tools.search import Searcher
 from agent.updates import Answer, Done, Failed, Stopped, Update
 from backends.base import ModelIdentity
-from provenance.errors import AppError, UsageError
+from provenance.errors import AppError
 
 __all__ = ["AgentSettings", "Assistant", "Turn", "TurnStore"]
-
-MAX_QUESTION_CHARACTERS = 8_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -248,18 +247,3 @@ class Assistant:
             evidence=tuple(item for item in context.board.items if item.n not in context.seen),
         )
         self._turns.finish(context.conversation, turn, answer, state)
-
-
-def check_question(question: str) -> None:
-    """Refuse what cannot be a question before anything is started.
-
-    Raises:
-        UsageError: If it is empty or too long.
-    """
-    if not question.strip():
-        raise UsageError("The question is empty.", hint="Type what you want to know.")
-    if len(question) > MAX_QUESTION_CHARACTERS:
-        raise UsageError(
-            f"The question has {len(question):,} characters; at most {MAX_QUESTION_CHARACTERS:,} fit.",
-            hint="Add the long text as a document, then ask about it.",
-        )

@@ -36,7 +36,7 @@ from ui.api import (
 )
 from ui.engine.board import is_final
 from ui.engine.info import EngineInfo
-from ui.engine.launcher import EngineCommand, ensure_engine, stop_engine
+from ui.engine.launcher import EngineCommand, ensure_engine, find_engine, stop_engine
 from ui.engine.wire import rebuild_error
 from ui.settings import Settings
 
@@ -62,19 +62,28 @@ def connect(settings: Settings, command: EngineCommand | None = None) -> EngineC
 
 
 class EngineClient:
-    """`EngineApi` over the wire."""
+    """`EngineApi` over the wire. With `start=False` it only ever speaks to an engine that runs already."""
 
-    def __init__(self, settings: Settings, command: EngineCommand | None = None) -> None:
-        self._settings, self._command = settings, command
+    def __init__(self, settings: Settings, command: EngineCommand | None = None, *, start: bool = True) -> None:
+        self._settings, self._command, self._start = settings, command, start
         self._lock = threading.Lock()
         self._info: EngineInfo | None = None
         self._http = httpx.Client(timeout=httpx.Timeout(CALL_S, connect=10.0), trust_env=False)
 
     def connection(self) -> EngineInfo:
-        """Where the engine is; it is started if need be."""
+        """Where the engine is; it is started if need be.
+
+        Raises:
+            EngineError: If it cannot be started, or may not be.
+        """
         with self._lock:
-            if self._info is None:
+            if self._info is None and self._start:
                 self._info = ensure_engine(self._settings, self._command)
+            elif self._info is None:
+                found = find_engine(self._settings)
+                if found is None:
+                    raise EngineError("No engine is running.", hint="Any other command starts one.")
+                self._info = found[0]
             return self._info
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from agent.question import check_question
 from agent.updates import Answer, Citation, Done, Failed, Stopped, Update
 from provenance.errors import AppError, BackendUnavailableError, NotFoundError
 from provenance.ledger import new_run_id
@@ -35,8 +36,6 @@ class AskingCalls(Calls):
 
     def ask(self, question: str, *, conversation: str | None = None, regenerate: str | None = None) -> str:
         """Start a run. Raises before anything is written where the question or the backend cannot be."""
-        from agent.assistant import check_question
-
         if regenerate is None:
             check_question(question)
         self._backend_must_run()

@@ -1,4 +1,4 @@
-"""How fast the ledger is: durable events a second, how long one append takes, how fast it verifies.
+"""How fast the ledger is: durable events a second, how long an append and a proof take, how fast it verifies.
 
     python -m benchmarks.ledger --seconds 5 --json
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import statistics
 import tempfile
 import threading
@@ -18,8 +19,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from provenance.checkpoints import Checkpoints
 from provenance.database import open_database, sqlite_url
+from provenance.keys import LedgerKeys
 from provenance.ledger import Event, Ledger, new_run_id
+from provenance.merkle import verify_inclusion
+from provenance.tree import Tree, leaf_of
 
 __all__ = ["run"]
 
@@ -36,17 +41,19 @@ CONTENTS = {"prompt": "Who keeps the key of the archive, and since when? " * 10}
 def run(
     *, seconds: float = 3.0, threads: Sequence[int] = (1, 8, 32), events: int = 20_000, folder: str | None = None
 ) -> dict[str, Any]:
-    """Measure. `events` is how many the bulk and the verification measurements use at least.
+    """Measure. `events` is how many are appended in bulk before verification and proofs are measured.
 
     Returns:
         `appends`: for each number of writers events a second and p50, p99, max milliseconds of one append; `bulk`:
-        events a second of `append_many` by 500; `verify`: events a second.
+        events a second of `append_many` by 500; `verify`: events a second; `tree`: leaves a second taken in; `proof`:
+        milliseconds (p50, p99) and bytes of an inclusion proof, the bytes with and without its signed checkpoint.
     """
     with tempfile.TemporaryDirectory(prefix="wherefrom-ledger-", dir=folder) as place:
         database = open_database(sqlite_url(Path(place) / "wherefrom.db"))
         ledger = Ledger(database)
         appends = [_appends(ledger, writers, seconds) for writers in threads]
         bulk = _bulk(ledger, events)
+        proof = _proofs(ledger, Path(place))
         found = ledger.verify()
         ledger.close()
         database.close()
@@ -56,6 +63,7 @@ def run(
         "appends": appends,
         "bulk": {"events_per_s": round(bulk), "group": 500},
         "verify": {"events": found.events, "events_per_s": round(found.events / found.seconds)},
+        **proof,
     }
 
 
@@ -88,6 +96,38 @@ def _appends(ledger: Ledger, writers: int, seconds: float) -> dict[str, Any]:
         "p99_ms": round(1000 * every[int(0.99 * (len(every) - 1))], 3),
         "max_ms": round(1000 * every[-1], 3),
     }
+
+
+def _proofs(ledger: Ledger, place: Path) -> dict[str, Any]:
+    notary = Checkpoints(ledger, LedgerKeys(place / "keys"), place / "checkpoints")
+    started = time.perf_counter()
+    checkpoint = notary.make()
+    took = time.perf_counter() - started
+    tree, rng = Tree(ledger.database), random.Random(0)
+    digests = {seq: ledger.entries(after=seq - 1, limit=1)[0].digest for seq in _sample(rng, checkpoint.size, 500)}
+    waits = []
+    for seq in digests:
+        started = time.perf_counter()
+        path = tree.inclusion(seq, checkpoint.size)
+        waits.append(1000 * (time.perf_counter() - started))
+        if not verify_inclusion(leaf_of(digests[seq]), seq - 1, checkpoint.size, path, checkpoint.root):
+            raise RuntimeError(f"the proof of entry {seq} does not hold")
+    waits.sort()
+    longest = max((notary.prove(seq) for seq in digests), key=lambda proof: len(proof.path))
+    return {
+        "tree": {"events": checkpoint.size, "events_per_s": round(checkpoint.size / took)},
+        "proof": {
+            "events": checkpoint.size,
+            "p50_ms": round(statistics.median(waits), 3),
+            "p99_ms": round(waits[int(0.99 * (len(waits) - 1))], 3),
+            "path_bytes": 32 * len(longest.path),
+            "file_bytes": len(str(longest).encode()),
+        },
+    }
+
+
+def _sample(rng: random.Random, size: int, count: int) -> list[int]:
+    return rng.sample(range(1, size + 1), min(count, size))
 
 
 def _bulk(ledger: Ledger, events: int) -> float:

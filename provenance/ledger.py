@@ -24,10 +24,10 @@ from provenance.database import Database
 from provenance.entry import GENESIS, Content, Entry, Event, Head, Receipt, prepare
 from provenance.errors import NotFoundError
 from provenance.tables import ledger_content, ledger_entry
-from provenance.verification import Verification, verify
+from provenance.verification import TreeHead, Verification, verify
 from provenance.writer import GroupWriter, write_entries
 
-__all__ = ["Entry", "Event", "Head", "Ledger", "Receipt", "Verification", "new_run_id"]
+__all__ = ["Entry", "Event", "Head", "Ledger", "Receipt", "TreeHead", "Verification", "new_run_id"]
 
 ERASURES_PER_EVENT = 1000
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -141,6 +141,13 @@ class Ledger:
                     private.setdefault(row.seq, {})[row.name] = _content(row)
         return [_entry(row, private.get(row.seq, {})) for row in rows]
 
+    def last(self, kind: str) -> Entry | None:
+        """The newest entry of a kind, without contents."""
+        query = select(ledger_entry).where(ledger_entry.c.kind == kind).order_by(ledger_entry.c.seq.desc()).limit(1)
+        with self.database.read() as conn:
+            row = conn.execute(query).one_or_none()
+        return None if row is None else _entry(row, {})
+
     def run_entries(self, run: str) -> list[Entry]:
         """Everything a run caused, oldest first, with contents; empty for an unknown run."""
         return self.entries(run=run, limit=2**31, contents=True)
@@ -158,9 +165,12 @@ class Ledger:
             raise NotFoundError(f"Entry {seq} of the ledger has no content named {name!r}.")
         return _content(row)
 
-    def verify(self, *, expected_head: Head | str | None = None) -> Verification:
-        """Check everything from entry 1 on; see `provenance.verification` for what that finds and what it does not."""
-        return verify(self.database, expected_head=expected_head)
+    def verify(self, *, expected_head: Head | str | None = None, tree_heads: Sequence[TreeHead] = ()) -> Verification:
+        """Check everything from entry 1 on; see `provenance.verification` for what that finds and what it does not.
+
+        `provenance.checkpoints.Checkpoints.verify` does the same against the checkpoints that were exported.
+        """
+        return verify(self.database, expected_head=expected_head, tree_heads=tree_heads)
 
     def close(self) -> None:
         """Flush and refuse more. The database stays open: it belongs to whoever opened it."""

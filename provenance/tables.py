@@ -1,15 +1,15 @@
-"""The shared `metadata`, and the ledger's two tables.
+"""The shared `metadata`, and the ledger's tables.
 
 `ledger_entry` is append-only: triggers (migration 0001) refuse UPDATE, DELETE and any INSERT that does not follow the
 last row. `ledger_content` holds the private texts that an entry's body only commits to; triggers let a row change in
-one way: to lose its content and its salt for good.
+one way: to lose its content and its salt for good. `ledger_tile` (migration 0006) is a cache of `provenance.tree`.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
 
-__all__ = ["ledger_content", "ledger_entry", "metadata"]
+__all__ = ["ledger_content", "ledger_entry", "ledger_tile", "metadata"]
 
 metadata = MetaData(
     naming_convention={
@@ -46,4 +46,11 @@ ledger_content = Table(
     Column("erased_at", Text),
     Column("erased_by", Integer, ForeignKey("ledger_entry.seq")),  # the "erasure" event that says why
     Index(None, "name", "seq"),  # questions, newest first
+)
+
+ledger_tile = Table(
+    "ledger_tile",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("hashes", LargeBinary, nullable=False),  # up to 32 hashes of 32 bytes
 )

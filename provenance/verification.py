@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -23,9 +23,11 @@ from sqlalchemy import Connection, Row, func, or_, select, text
 from provenance.database import Database
 from provenance.entry import GENESIS, Head, commitment, entry_digest
 from provenance.errors import DamagedError
+from provenance.merkle import Frontier
 from provenance.tables import ledger_content, ledger_entry
+from provenance.tree import leaf_of
 
-__all__ = ["TRIGGERS", "Verification", "verify"]
+__all__ = ["TRIGGERS", "TreeHead", "Verification", "verify"]
 
 CHUNK = 2000  # rows held in memory at a time
 TRIGGERS = frozenset(
@@ -53,6 +55,15 @@ class Verification:
     notes: tuple[str, ...] = ()  # not wrong, but worth knowing: missing triggers, a clock that was set back
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TreeHead:
+    """What someone knows of the ledger at an earlier size: the Merkle root, or at least its first 16 bytes."""
+
+    size: int
+    root: bytes
+    source: str  # where it comes from, for the message when it does not fit: "the checkpoint of 2026-11-21"
+
+
 class _Bad(Exception):
     """Internal: the walk ends here."""
 
@@ -61,19 +72,22 @@ class _Bad(Exception):
         self.seq = seq
 
 
-def verify(database: Database, *, expected_head: Head | str | None = None) -> Verification:
+def verify(
+    database: Database, *, expected_head: Head | str | None = None, tree_heads: Sequence[TreeHead] = ()
+) -> Verification:
     """Check every entry and every private content that is still there.
 
     Args:
         expected_head: A head that was kept elsewhere, as `Head`, as its text, or just its digest. It may be older than
             the newest entry: the ledger must then still hold it.
+        tree_heads: Merkle roots that were signed or kept; the ledger must begin with each of those trees.
 
     Raises:
         UsageError: If `expected_head` is text of another form.
         StorageError: If the database cannot be read at all (locked, no permission).
     """
     started = time.perf_counter()
-    walk = _Walk(*_expected(expected_head))
+    walk = _Walk(*_expected(expected_head), tree_heads)
     first_bad, reason = None, ""
     try:
         walk.run(database)
@@ -103,7 +117,9 @@ def _expected(head: Head | str | None) -> tuple[int | None, str | None]:
 class _Walk:
     """The state that is carried from row to row."""
 
-    def __init__(self, expected_seq: int | None, expected_digest: str | None) -> None:
+    def __init__(
+        self, expected_seq: int | None, expected_digest: str | None, tree_heads: Sequence[TreeHead] = ()
+    ) -> None:
         self.seq = 0
         self.digest = GENESIS
         self.at = ""
@@ -112,10 +128,14 @@ class _Walk:
         self._expected_digest = expected_digest
         self._met_expected = expected_digest is None or (expected_digest == GENESIS and expected_seq in (0, None))
         self._erasures: dict[int, frozenset[tuple[int, str]]] = {}
+        self._tree_heads = sorted(tree_heads, key=lambda head: head.size, reverse=True)
+        self._tree = Frontier()
+        self._signed = 0  # entries that a tree head has confirmed
 
     def run(self, database: Database) -> None:
         """Raises `_Bad` at the first thing that is wrong."""
         size = CHUNK
+        self._check_tree_heads()
         while True:
             try:
                 with database.read() as conn:
@@ -150,6 +170,9 @@ class _Walk:
             if private or '"commitments"' in row.body:
                 self._contents(conn, row, private)
             self.seq, self.digest = row.seq, row.digest
+            if self._tree_heads:
+                self._tree.add(leaf_of(row.digest))
+                self._check_tree_heads()
         return True
 
     def _entry(self, row: Row[Any]) -> None:
@@ -200,7 +223,19 @@ class _Walk:
             self._erasures[seq] = frozenset(erasure_targets(body)) if body else frozenset()
         return self._erasures[seq]
 
+    def _check_tree_heads(self) -> None:
+        while self._tree_heads and self._tree_heads[-1].size == self._tree.size:
+            head = self._tree_heads.pop()
+            if len(head.root) < 16 or self._tree.root()[: len(head.root)] != head.root:
+                first = self._signed + 1
+                raise _Bad(first, f"Entries from {first} to {head.size} are not those of {head.source}.")
+            self._signed = head.size
+
     def _check_expected(self) -> None:
+        if self._tree_heads:
+            head = self._tree_heads[0]  # the largest
+            known = f"Entries from {self.seq + 1} to {head.size}, known from {head.source},"
+            raise _Bad(self.seq + 1, f"{known} are missing: the tail was cut off or an older copy put back.")
         if self._met_expected:
             return
         seq = self._expected_seq

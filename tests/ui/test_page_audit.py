@@ -84,7 +84,13 @@ def test_a_record_is_a_readable_tree_with_its_answer(engine: FakeEngine) -> None
     at = open_audit(run=run)
     assert not at.exception and not at.error
     said = texts(at)
-    for piece in ("Which turbine stood still?", "Question received", "Documents searched", "Model called", "Answer"):
+    for piece in (
+        "Which turbine stood still?",
+        "Question received",
+        "Documents searched",
+        "Model called",
+        "Answer recorded",
+    ):
         assert piece in said
     for event in engine.record(run).events:
         assert event.digest in said
@@ -139,6 +145,19 @@ def test_every_field_of_every_event_is_shown_and_escaped() -> None:
     assert event_title(events[0]) == "Guard decided “block” on input"
     assert event_title(events[1]) == "Documents searched: 1 passage given to the model"
     assert event_title(_event("something_new")) == "Something new"
+
+
+def test_a_model_call_says_in_one_line_which_weights_wrote_how_much() -> None:
+    call = _event(
+        "model_call", purpose="answer", model="qwen", weights="sha256:" + "c" * 64, seconds=2.5,
+        parameters={"seed": 7, "temperature": 0.0}, tokens={"input": 1200, "output": 40},
+        timings={"prompt_tokens_cached": 1000},
+    )  # fmt: skip
+    row = RunRow(run="r", kind="ask", at="2026-01-01T00:00:00Z", title="t", events=1, state="done")
+    html = record_html(Record(run=row, events=[call]))
+    assert "Model called to answer" in html
+    line = "qwen · 1,200 tokens read (1,000 from memory) · 40 written · 2.5 s · seed 7 · temperature 0.0 · weights "
+    assert line in html and "sha256:cccccccccccc…" in html
 
 
 @pytest.mark.parametrize(

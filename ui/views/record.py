@@ -1,23 +1,21 @@
 """The record of a run as a tree that a person can read: every ledger event in order, with what it holds.
 
-Event bodies are open-ended (a guard or a tool adds its own fields), so nothing is picked out and nothing left out:
-known events get a sentence, and every field of every event is shown, as facts or as a table.
+Event bodies are open-ended (a guard or a tool adds its own fields), so nothing is left out: known events get a title
+and a line with what matters most, and every field of every event stands folded under it.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from ui.api import EventRow, Record
+from ui.views.fields import digest_html, fields_html
 from ui.views.words import clock, count, esc, seconds
 
 __all__ = ["event_title", "record_html"]
 
-MOST_ROWS = 100
-_DIGEST = re.compile(r"(?:[a-z0-9-]+:)?[0-9a-f]{40,128}")  # shown short, whole when pointed at
 _TITLES = {
     "request": "Question received",
     "plan": "Plan",
@@ -35,6 +33,7 @@ _TITLES = {
     "document_removed": "Document removed",
     "conversation_deleted": "Conversation deleted",
 }
+_PURPOSES = {"plan": "to plan", "which": "to choose passages", "answer": "to answer"}
 _TONES = {"error": "bad", "stopped": "warn"}
 _CONTENT_NAMES = {"query": "Searched for", "output": "What the model wrote"}
 _FOLDED = ("prompt", "passage", "output")  # long, or already shown elsewhere
@@ -55,21 +54,65 @@ def event_title(event: EventRow) -> str:
     body = event.body
     match event.kind:
         case "guard":
-            action = body.get("action")
-            where = body.get("ring")
-            return " ".join(
-                part for part in (title, f"“{action}”" if action else "", f"on {where}" if where else "") if part
-            )
-        case "retrieval":
-            found = body.get("given")
-            return f"{title}: {count(len(found), 'passage')} given to the model" if isinstance(found, list) else title
-        case "tool_call" | "plan":
-            tool = body.get("tool") or body.get("name")
-            return f"{title}: {tool}" if isinstance(tool, str) else title
-        case "model_call":
-            model = body.get("model")
-            return f"{title}: {model}" if isinstance(model, str) else title
+            return _words(title, _quoted(body.get("action")), f"on {body['ring']}" if "ring" in body else "")
+        case "retrieval" if isinstance(body.get("given"), list):
+            return f"{title}: {count(len(body['given']), 'passage')} given to the model"
+        case "tool_call" | "plan" if isinstance(body.get("tool"), str):
+            return f"{title}: {body['tool']}"
+        case "model_call" if body.get("purpose"):
+            return f"{title} {_PURPOSES.get(body['purpose'], body['purpose'])}"
     return title
+
+
+def _words(*parts: str) -> str:
+    return " ".join(part for part in parts if part)
+
+
+def _quoted(word: object) -> str:
+    return f"“{word}”" if word else ""
+
+
+def _line(event: EventRow) -> str:
+    """The fields that matter most, in one line of HTML; what it leaves out stands under "All fields"."""
+    body = event.body
+    match event.kind:
+        case "guard":
+            score = f"score {body['score']} of {body.get('threshold', 1)}" if "score" in body else ""
+            return esc(
+                " · ".join(part for part in (str(body.get("id", "")), str(body.get("detail", "")), score) if part)
+            )
+        case "model_call":
+            return _model_line(body)
+        case "retrieval" if isinstance(body.get("given"), list) and body["given"]:
+            return fields_html(body["given"])
+        case "grounding":
+            doubt = body.get("doubt")
+            return esc(f"The model's doubt that the passages answer the question: {doubt}") if doubt is not None else ""
+        case "answer" | "stopped":
+            return esc(_words("Refused." if body.get("refused") else "", _cited(body)))
+    return ""
+
+
+def _cited(body: Mapping[str, Any]) -> str:
+    cited = body.get("citations")
+    return count(len(cited), "citation") if isinstance(cited, list) and cited else ""
+
+
+def _model_line(body: Mapping[str, Any]) -> str:
+    tokens, timings = body.get("tokens") or {}, body.get("timings") or {}
+    parameters = body.get("parameters") or {}
+    parts = [str(body.get("model", ""))]
+    if tokens:
+        read = f"{tokens.get('input', 0):,} tokens read"
+        reused = timings.get("prompt_tokens_cached")
+        parts.append(f"{read} ({reused:,} from memory)" if reused else read)
+        parts.append(f"{tokens.get('output', 0):,} written")
+    if isinstance(body.get("seconds"), int | float):
+        parts.append(seconds(body["seconds"]))
+    parts += [f"{name} {parameters[name]}" for name in ("seed", "temperature") if name in parameters]
+    line = esc(" · ".join(part for part in parts if part))
+    weights = body.get("weights")
+    return f"{line} · weights {digest_html(weights)}" if isinstance(weights, str) and weights else line
 
 
 def _event(event: EventRow, began: str) -> str:
@@ -78,11 +121,14 @@ def _event(event: EventRow, began: str) -> str:
         tone = "bad" if event.body["action"] == "block" else "warn"
     texts = "".join(_content(name, text) for name, text in event.contents.items())
     body = {name: value for name, value in event.body.items() if name != "commitments"}
+    line = _line(event)
     return (
         f'<li class="{tone}" data-kind="{esc(event.kind)}"><span class="title">{esc(event_title(event))}</span>'
         f'<span class="when" title="{esc(clock(event.at))}">#{event.seq}{esc(_since(began, event.at))}</span>'
-        f"{texts}{_value(body) if body else ''}"
-        f'<div class="wf-digest" title="Digest of this event">{esc(event.digest)}</div></li>'
+        f"{f'<div>{line}</div>' if line else ''}{texts}"
+        f'<details class="all"><summary class="wf-note">All fields</summary>{fields_html(body) if body else ""}'
+        f'<div class="wf-note">Digest of this event</div><div class="wf-digest">{esc(event.digest)}</div>'
+        "</details></li>"
     )
 
 
@@ -112,74 +158,3 @@ def _named(value: Any, names: Mapping[int, str]) -> Any:
             for name, part in value.items()
         }
     return [_named(part, names) for part in value] if isinstance(value, list) else value
-
-
-# -- fields -------------------------------------------------------------------------------------------------------
-def _value(value: Any, name: str = "") -> str:
-    if isinstance(value, Mapping):
-        return _facts(value)
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return _list(value)
-    if isinstance(value, str) and _DIGEST.fullmatch(value):
-        return f'<span class="wf-digest" title="{esc(value)}">{esc(value[: value.rfind(":") + 13])}…</span>'
-    return esc(_scalar(value, name))
-
-
-def _facts(body: Mapping[str, Any]) -> str:
-    short = {name: value for name, value in body.items() if not _is_table(value)}
-    rows = "".join(f"<dt>{esc(_name(name))}</dt><dd>{_value(value, name)}</dd>" for name, value in short.items())
-    tables = "".join(
-        f'<div class="wf-note">{esc(_name(name))}</div>{_list(value)}'
-        for name, value in body.items()
-        if name not in short
-    )
-    return (f'<dl class="wf-facts">{rows}</dl>' if rows else "") + tables
-
-
-def _is_table(value: Any) -> bool:
-    return isinstance(value, list | tuple) and bool(value) and all(isinstance(row, Mapping) for row in value)
-
-
-def _list(values: Sequence[Any]) -> str:
-    if not values:
-        return '<span class="wf-mute">none</span>'
-    if not _is_table(values):
-        return "<br>".join(_value(value) for value in values[:MOST_ROWS])
-    columns = list(dict.fromkeys(name for value in values for name in value))
-    head = "".join(f"<th{_numeric(values, name)}>{esc(_name(name))}</th>" for name in columns)
-    rows = "".join(
-        "<tr>"
-        + "".join(f"<td{_numeric(values, name)}>{_value(value.get(name, ''), name)}</td>" for name in columns)
-        + "</tr>"
-        for value in values[:MOST_ROWS]
-    )
-    more = f'<div class="wf-note">and {len(values) - MOST_ROWS} more</div>' if len(values) > MOST_ROWS else ""
-    table = f'<table class="wf-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-    return f'<div class="wf-scroll">{table}</div>{more}'
-
-
-def _numeric(values: Sequence[Mapping[str, Any]], name: str) -> str:
-    return ' class="num"' if all(isinstance(value.get(name, 0), int | float) for value in values) else ""
-
-
-def _name(name: str) -> str:
-    for unit in ("_s", "_ms"):
-        name = name.removesuffix(unit)
-    return name.replace("_", " ")
-
-
-def _scalar(value: Any, name: str) -> str:
-    match value:
-        case None | "":
-            return "–"
-        case bool():
-            return "yes" if value else "no"
-        case int() | float() if name.endswith("_s") and not name.endswith("per_s"):
-            return seconds(float(value))
-        case float() if name.endswith("_ms"):
-            return seconds(value / 1000)
-        case float():
-            return f"{value:.4g}"
-        case int():
-            return f"{value:,}" if abs(value) >= 10_000 and "seed" not in name else str(value)
-    return str(value)

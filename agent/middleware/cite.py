@@ -11,7 +11,7 @@ from langgraph.runtime import Runtime
 
 from agent.context import RunContext
 from agent.evidence import Evidence
-from agent.grounding import Checked, best_span, check_answer, strip_marks
+from agent.grounding import Checked, best_span, check_answer, sentences, strip_marks
 from agent.middleware.record import LedgerWriter
 from agent.updates import Citation
 
@@ -24,6 +24,11 @@ _REFUSAL = re.compile(
     r"|(?:the|your|these) (?:documents?|passages?|text) (?:do(?:es)? not|don't|doesn't)\b"
     r"|there is no (?:information|mention)|no (?:information|passage))",
     re.IGNORECASE,
+)
+_SELF_REFUSAL = re.compile(
+    r"\b(?:is|are|was|were|does|do)\s+not\s+(?:\w+\s+){0,2}(?:mention|state|specif|provid|give|found|contain|say)"
+    r".*\b(?:passages?|documents?|texts?)\b",
+    re.IGNORECASE | re.DOTALL,
 )
 NEAREST = 3
 
@@ -48,7 +53,7 @@ class CiteMiddleware(AgentMiddleware[Any, RunContext]):
         raw = str(state["messages"][-1].text)
         with context.step("check") as shown:
             checked = check_answer(raw, context.board.items, context.question)
-            refused = bool(_REFUSAL.match(strip_marks(raw))) or not checked.supported
+            refused = _says_no(raw) or not checked.supported
             self._ledger.append(
                 kind="grounding",
                 run=context.run,
@@ -78,10 +83,16 @@ def _without_unsupported(checked: Checked) -> str:
     return checked.text if len(parts) == len(checked.sentences) else " ".join(parts)
 
 
+def _says_no(raw: str) -> bool:
+    """Whether the model itself says that the passages do not hold the answer."""
+    first = next(iter(sentences(strip_marks(raw))), "")
+    return bool(_REFUSAL.match(first) or _SELF_REFUSAL.search(first))
+
+
 def _why(checked: Checked, raw: str, context: RunContext) -> str:
     if not context.board.items:
         return "No passage was found."
-    if _REFUSAL.match(strip_marks(raw)):
+    if _says_no(raw):
         return "The passages that were found do not hold the answer."
     return "What the model wrote is borne out by no passage, so it is not shown."
 

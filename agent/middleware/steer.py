@@ -39,16 +39,24 @@ PLAN_SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
 }
 PLAN_TOKENS = 80
-CHOICE_TOKENS = 16
-# Doubt = the probability of "no passage answers it" + a share for words of the question that none holds. Above the
-# threshold the assistant says so instead of guessing; how the two numbers were found: docs/decisions/0003-steering.md.
-DOUBT_THRESHOLD = 0.09
-UNCOVERED_WEIGHT = 0.08
-UNKNOWN_NONE = 0.03  # where the engine gives no probabilities
-_WHICH = (
+FOUND_TOKENS = 12
+# Doubt = what the model gives to "not found" and the share of the question's words that no passage holds, weighed.
+# Above the threshold the assistant says so instead of guessing. How the numbers were found: decision 0003.
+DOUBT_THRESHOLD = 0.332
+NOT_FOUND_WEIGHT = 0.6
+UNCOVERED_WEIGHT = 0.3
+UNMEASURED_FOUND = 0.65  # where the engine gives no probabilities and the model said "found"
+_FOUND = (
     "{passages}\n\n"
-    'Which passage answers the question "{question}"? Reply with JSON only: {{"passage": number}}, 0 if none does.'
+    'Do these passages contain the answer to "{question}"? '
+    'Reply with JSON only: {{"found": true}} or {{"found": false}}.'
 )
+FOUND_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"found": {"type": "boolean"}},
+    "required": ["found"],
+    "additionalProperties": False,
+}
 _ANSWER = "Using the passages, answer in one or two sentences: {question}"
 _REPLY = "No passages are needed. Reply in one or two short, friendly sentences. State no facts about the world."
 _GREETING = re.compile(
@@ -110,26 +118,18 @@ class SteerMiddleware(AgentMiddleware[Any, RunContext]):
         return tool, query
 
     def _from_passages(self, model: BaseChatModel, context: RunContext, passages: str) -> AIMessage:
-        """First which passage holds the answer, if any; only then the answer."""
+        """First whether the passages hold the answer; only then the answer."""
         if not context.used:
             context.refused, context.reason = True, "No passage was found."
             return AIMessage(content=NOT_IN_DOCUMENTS)
-        turn = Prompted(role="user", content=_WHICH.format(passages=passages, question=context.question))
+        turn = Prompted(role="user", content=_FOUND.format(passages=passages, question=context.question))
         context.exchange.append(turn)
-        numbers = [0, *sorted(item.n for item in context.board.items)]
-        schema = {
-            "type": "object",
-            "properties": {"passage": {"type": "integer", "enum": numbers}},
-            "required": ["passage"],
-            "additionalProperties": False,
-        }
         with context.step("read", clock="read") as shown:
-            bound = _constrained(model, "which", schema, CHOICE_TOKENS, context, logprobs=True, top_logprobs=10)
-            text, whole = self._stream(bound, context, "which", None)
-            chosen, none = _read_choice(text, whole)
-            context.doubt = 1.0 if chosen == 0 else _doubt(context, UNKNOWN_NONE if none is None else none)
+            bound = _constrained(model, "found", FOUND_SCHEMA, FOUND_TOKENS, context, logprobs=True, top_logprobs=10)
+            text, whole = self._stream(bound, context, "found", None)
+            context.doubt = _doubt(context, _read_found(text, whole))
             sure = context.doubt < DOUBT_THRESHOLD
-            shown["detail"] = f"passage {chosen} holds it" if sure else "no passage holds it"
+            shown["detail"] = "the passages hold it" if sure else "no passage holds it"
             context.exchange.append(Prompted(role="assistant", content=text))
         if not sure:
             context.refused, context.reason = True, "The passages that were found do not hold the answer."
@@ -197,21 +197,25 @@ def _constrained(
     )
 
 
-def _doubt(context: RunContext, none: float) -> float:
+def _doubt(context: RunContext, found: float) -> float:
     texts = (f"{item.source} {item.passage.heading}\n{item.passage.text}" for item in context.board.items)
-    return none + UNCOVERED_WEIGHT * (1.0 - coverage(context.question, texts))
+    uncovered = 1.0 - coverage(context.question, texts)
+    return NOT_FOUND_WEIGHT * (1.0 - found) + UNCOVERED_WEIGHT * uncovered
 
 
-def _read_choice(text: str, whole: AIMessageChunk | None) -> tuple[int, float | None]:
-    """The chosen number, and how likely 0 ("none") was at the token that decided; None where the engine cannot tell."""
-    match = re.search(r"\d+", text)
-    chosen = int(match.group()) if match else 0
+def _read_found(text: str, whole: AIMessageChunk | None) -> float:
+    """How likely "found" is, 0..1: from the probabilities at the deciding token, else from what was written."""
     content = ((whole.response_metadata if whole is not None else {}).get("logprobs") or {}).get("content") or []
     for token in content:
-        if str(token.get("token", "")).strip()[:1].isdigit():
-            likely = {str(item["token"]).strip(): float(item["logprob"]) for item in token.get("top_logprobs", [])}
-            return chosen, math.exp(likely["0"]) if "0" in likely else 0.0
-    return chosen, None
+        if str(token.get("token", "")).strip().lower() in ("true", "false"):
+            mass = {"true": 0.0, "false": 0.0}
+            for item in token.get("top_logprobs", []):
+                word = str(item["token"]).strip().lower()
+                if word in mass:
+                    mass[word] += math.exp(float(item["logprob"]))
+            if sum(mass.values()) > 0:
+                return mass["true"] / sum(mass.values())
+    return UNMEASURED_FOUND if "true" in text.lower() else 0.0
 
 
 def _message(prompted: Prompted) -> BaseMessage:

@@ -16,7 +16,8 @@ from pydantic import Field, PrivateAttr
 
 from backends.cancellation import current_cancellation
 from backends.llm.minimal_instance import minimal_instance
-from backends.llm.streamed import StreamedChatModel, schema_of
+from backends.llm.schema import schema_of
+from backends.llm.streamed import StreamedChatModel
 from backends.llm.wire import last_chunk
 
 __all__ = ["FakeChatModel"]

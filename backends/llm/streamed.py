@@ -19,41 +19,13 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from langchain_core.runnables.config import run_in_executor
 from langchain_core.tools import BaseTool
-from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel
 
 from backends.llm.forced_tools import as_tool_call, forced_schema
-from provenance.errors import UsageError
+from backends.llm.schema import json_schema_format
 
-__all__ = ["StreamedChatModel", "json_schema_format", "schema_of"]
-
-
-def json_schema_format(schema: dict[str, Any] | type, *, name: str = "answer") -> dict[str, Any]:
-    """The `response_format` that makes a model answer with an instance of `schema`."""
-    wanted = convert_to_json_schema(schema) if isinstance(schema, type) else schema
-    return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": wanted}}
-
-
-def schema_of(response_format: Any) -> dict[str, Any] | None:
-    """The JSON schema inside a `response_format`; None where free text is wanted.
-
-    Raises:
-        UsageError: If the form is none that we know.
-    """
-    match response_format:
-        case None | {"type": "text"}:
-            return None
-        case {"type": "json_schema", "json_schema": {"schema": dict(schema)}}:
-            return schema
-        case {"type": "json_object", "schema": dict(schema)}:
-            return schema
-        case {"type": "json_object"}:
-            return {"type": "object"}
-        case _:
-            raise UsageError(
-                "This response_format is not understood.",
-                hint='Use {"type": "json_schema", "json_schema": {"schema": {...}}}.',
-            )
+__all__ = ["StreamedChatModel"]
 
 
 class StreamedChatModel(BaseChatModel):

@@ -143,8 +143,9 @@ class Verifier:
         evidence = [*self._credential_evidence(data)]
         if mime.startswith("image/") and mime != "image/svg+xml":
             evidence += self._picture_evidence(data)
-        elif self._text_of is not None and (text := self._text_of(data, mime)):
-            evidence += self._text_evidence(text, judge=False)
+        elif self._text_of is not None and not any(one.strength == "proof" for one in evidence):
+            text = self._text_of(data, mime)
+            evidence += self._text_evidence(text, judge=False) if text else []
         return _decide(evidence)
 
     def _credential_evidence(self, data: bytes) -> list[Evidence]:

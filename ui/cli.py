@@ -81,6 +81,11 @@ def _library_commands(commands: argparse._SubParsersAction[_Parser], common: _Pa
 def _record_commands(commands: argparse._SubParsersAction[_Parser], common: _Parser) -> None:
     record = _add(commands, common, "record", "audit:record", "show where an answer came from")
     record.add_argument("run", metavar="ID", help="the id of a run; `last` is the newest")
+    verify = _add(commands, common, "verify", "verify:verify", "say whether a file or a text is ours")
+    verify.add_argument("file", metavar="FILE", help="a file; - reads a text or a file from standard input")
+    verify.add_argument(
+        "--restore", metavar="OUT", help="where it is ours but lost its credentials: write it with them"
+    )
     audit = _add(commands, common, "audit", "audit:audit", "verify, list or export the ledger")
     audit.add_argument("action", choices=["verify", "list", "export"])
     audit.add_argument("--limit", metavar="N", type=int, default=50, help="list: how many runs (default 50)")

@@ -52,7 +52,15 @@ class Settings(BaseSettings):
     model_idle_s: float = Field(600.0, gt=0, description="Seconds after which an unused model leaves memory.")
     offline: bool = Field(False, description="Never reach a hub or a package index, not even to fetch weights.")
 
-    @field_validator("home", "models_dir")
+    certificate: Path | None = Field(
+        None, description="Own signing certificate: a PEM chain, leaf first; default: one made on this machine."
+    )
+    certificate_key: Path | None = Field(None, description="Its private key, PEM without a password, mode 600.")
+    trusted_roots: Path | None = Field(
+        None, description="PEM file of further roots whose signatures on files count as trusted."
+    )
+
+    @field_validator("home", "models_dir", "certificate", "certificate_key", "trusted_roots")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Processes with other working folders read it too."""

@@ -1,0 +1,126 @@
+"""Builds what signs files and what tells whether they are ours, from the settings.
+
+Both the engine and the command line use it: verifying needs no model and no library, so it starts no engine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provenance.errors import ConfigError, DocumentError, RetrievalError
+
+if TYPE_CHECKING:
+    from provenance.credentials.certificates import Certificates
+    from provenance.credentials.sign import CredentialSigner
+    from provenance.credentials.store import ManifestStore
+    from provenance.database import Database
+    from provenance.verify import Verifier
+    from ui.settings import Settings
+
+__all__ = ["certificates", "manifest_store", "signer", "verifier", "verifier_of"]
+
+READ_TIMEOUT_S = 60.0
+
+
+def certificates(settings: Settings) -> Certificates:
+    """The signing identity: this machine's own, or the one that the settings name.
+
+    Raises:
+        CredentialError: If only one of certificate and key is named.
+    """
+    from provenance.credentials.certificates import Certificates
+
+    return Certificates(
+        settings.home / "keys" / "credentials", certificate=settings.certificate, key=settings.certificate_key
+    )
+
+
+def manifest_store(settings: Settings) -> ManifestStore:
+    """Where every manifest is kept by record."""
+    from provenance.credentials.store import ManifestStore
+
+    return ManifestStore(settings.home / "manifests")
+
+
+def signer(settings: Settings) -> CredentialSigner:
+    """Signs files and keeps their manifests. Raises as `certificates`."""
+    from provenance.credentials.sign import CredentialSigner
+
+    return CredentialSigner(certificates(settings), manifest_store(settings))
+
+
+@contextlib.contextmanager
+def verifier(settings: Settings) -> Iterator[Verifier]:
+    """A verifier on its own connection to the database.
+
+    Raises:
+        StorageError: If the database cannot be opened.
+        ConfigError: If the file of trusted roots cannot be read.
+    """
+    from provenance.database import open_database
+
+    database = open_database(settings.url)
+    try:
+        yield verifier_of(settings, database)
+    finally:
+        database.close()
+
+
+def verifier_of(settings: Settings, database: Database) -> Verifier:
+    """A verifier on a database that is open already. Its fingerprints are brought up to date. Raises as `verifier`."""
+    from provenance.answers import answers_were_erased, follow_ledger, sources_of
+    from provenance.credentials.read import CredentialReader
+    from provenance.fingerprint import FingerprintIndex
+    from provenance.verify import Verifier
+
+    index = FingerprintIndex(database)
+    follow_ledger(database, index)
+    return Verifier(
+        credentials=CredentialReader(certificates(settings), anchors=_roots(settings.trusted_roots)),
+        fingerprints=index,
+        store=manifest_store(settings),
+        text_of=_text_reader(settings),
+        sources_of=lambda run: sources_of(database, run),
+        incomplete=lambda: answers_were_erased(database),
+    )
+
+
+def _roots(path: Path | None) -> str:
+    if path is None:
+        return ""
+    try:
+        text = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(
+            "The file of trusted roots cannot be read.", hint="WHEREFROM_TRUSTED_ROOTS names a PEM file."
+        ) from exc
+    if "BEGIN CERTIFICATE" not in text:
+        raise ConfigError(
+            "The file of trusted roots holds no certificate.", hint="WHEREFROM_TRUSTED_ROOTS names a PEM file."
+        )
+    return text
+
+
+def _text_reader(settings: Settings) -> Callable[[bytes, str], str | None]:
+    """Reads documents in the confined parser, in a process that ends with the call."""
+
+    def read(data: bytes, mime: str) -> str | None:
+        if mime.startswith(("image/", "audio/", "video/")) or len(data) > settings.max_file_mib * 2**20:
+            return None
+        from retrieval.parser import ParseOptions, Parser
+
+        options = ParseOptions(ocr=False, timeout_s=READ_TIMEOUT_S, memory_mib=settings.parse_memory_mib)
+        with tempfile.TemporaryDirectory(prefix="wherefrom-") as folder, Parser(options) as parser:
+            path = Path(folder) / "document"
+            path.write_bytes(data)
+            try:
+                pages = parser.parse(path, path.name).pages
+            except (DocumentError, RetrievalError):
+                return None  # what cannot be read cannot be compared; its credentials were looked at all the same
+        return "\n".join(page.text for page in pages)
+
+    return read

@@ -24,6 +24,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import psutil
+
 from provenance.errors import DocumentError, RetrievalError
 from retrieval.document import Page, ParsedDocument
 from retrieval.parser_protocol import decode_line, encode_line, page_from_wire, page_to_wire
@@ -31,8 +33,8 @@ from retrieval.parsing.source import ParseOptions
 
 __all__ = ["ParseOptions", "Parser", "ParsingStopped"]
 
-_WALL_FACTOR = 5  # the child works at the lowest priority: on a busy machine it gets a fraction of a core
 _POLL_S = 0.1
+_LOOK_S = 0.5  # between looks at what the child uses
 _ROOT = Path(__file__).resolve().parent.parent
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _DAMAGED = "The file may be damaged or made to do harm; open it with its own program and save it as PDF."
@@ -177,7 +179,7 @@ class _Child:
         self, request: Mapping[str, Any], stop: threading.Event | None, timeout_s: float
     ) -> Generator[dict[str, Any], None, None]:
         process = self._send(request)
-        deadline = time.monotonic() + _WALL_FACTOR * timeout_s
+        watch = _Watch(process.pid, timeout_s)
         fresh = True  # nothing was answered yet
         while True:
             if self._closing.is_set() or (stop is not None and stop.is_set()):
@@ -185,7 +187,7 @@ class _Child:
             try:
                 line = self._lines.get(timeout=_POLL_S)
             except queue.Empty:
-                if time.monotonic() > deadline:
+                if watch.overdue():
                     raise _too_slow(timeout_s) from None
                 continue
             if line is None:
@@ -193,11 +195,12 @@ class _Child:
                 if status != 0 or not fresh:
                     raise _ended(status, timeout_s)
                 process, fresh = self._send(request), False  # it had retired just when it was asked
+                watch = _Watch(process.pid, timeout_s)
                 continue
             fresh = False
             answer = decode_line(line)
             if answer["is"] == "page" and answer["page"]["source"] == "ocr":
-                deadline = time.monotonic() + _WALL_FACTOR * timeout_s
+                watch.start()
             yield answer
             if answer["is"] in {"end", "picture", "error"}:
                 return
@@ -255,6 +258,48 @@ class _Child:
         if process.stdin is not None:
             with contextlib.suppress(OSError):
                 process.stdin.close()
+
+
+class _Watch:
+    """Whether a child takes too long: by the processor time it used, or because it sleeps.
+
+    Time on the wall says nothing: the child has the lowest priority, and on a busy machine it may wait ten minutes
+    for ten seconds of work.
+    """
+
+    def __init__(self, pid: int, timeout_s: float) -> None:
+        self._pid = pid
+        self._timeout_s = timeout_s
+        self.start()
+
+    def start(self) -> None:
+        """Count from now."""
+        self._looked = self._awake = time.monotonic()
+        self._used = self._begun = self._seconds()
+
+    def overdue(self) -> bool:
+        now = time.monotonic()
+        if now - self._looked < min(_LOOK_S, self._timeout_s / 2):
+            return False
+        self._looked, before = now, self._used
+        self._used = self._seconds()
+        if self._used > before or self._runnable():
+            self._awake = now
+        # The kernel stops a child that computes too long; where it has no such limit, this does, a little later.
+        return now - self._awake > self._timeout_s or self._used - self._begun > 1.5 * self._timeout_s + 2
+
+    def _seconds(self) -> float:
+        try:
+            times = psutil.Process(self._pid).cpu_times()
+        except psutil.Error:
+            return 0.0
+        return float(times.user + times.system)
+
+    def _runnable(self) -> bool:
+        try:
+            return bool(psutil.Process(self._pid).status() == psutil.STATUS_RUNNING)
+        except psutil.Error:
+            return False
 
 
 def _pump(stream: Any, take: Callable[[Any], None]) -> None:

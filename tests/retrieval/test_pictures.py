@@ -230,3 +230,19 @@ def test_the_mapping_gives_back_the_text_of_real_pdfs(entry: dict[str, object]) 
                 covered = sum(length for _, _, length in layout.runs)
                 generated = sum(char in " \n-" for char in layout.text)
                 assert covered + generated >= len(layout.text)
+
+
+def test_words_of_a_leaning_line_are_marked_one_by_one() -> None:
+    from retrieval.document import WordBox
+    from retrieval.pictures import _word_rects
+
+    words = tuple(
+        WordBox(start=4 * n, end=4 * n + 3, x0=0.1 * n, y0=0.1 + 0.02 * n, x1=0.1 * n + 0.09, y1=0.14 + 0.02 * n)
+        for n in range(6)
+    )
+    page = Page(number=1, text="one two six ten few now", source="ocr", words=words)
+    rects = _word_rects(page, 0, len(page.text))
+    assert len(rects) == 6
+    assert max(y1 - y0 for _, y0, _, y1 in rects) < 0.05
+    level = tuple(WordBox(start=4 * n, end=4 * n + 3, x0=0.1 * n, y0=0.1, x1=0.1 * n + 0.09, y1=0.14) for n in range(6))
+    assert len(_word_rects(Page(number=1, text=page.text, source="ocr", words=level), 0, 11)) == 1

@@ -25,6 +25,7 @@ from ui.commands.output import Output, counted, shown
 
 if TYPE_CHECKING:
     from ui.api import EngineApi, IngestJob
+    from ui.engine.launcher import EngineCommand
     from ui.settings import Settings
 
 __all__ = ["DemoResult", "Question", "load_questions", "run_demo"]
@@ -64,8 +65,10 @@ class DemoResult:
     seconds: float = 0.0
 
 
-def run_demo(settings: Settings, output: Output, *, keep: bool = False) -> DemoResult:
-    """Do it all.
+def run_demo(
+    settings: Settings, output: Output, *, keep: bool = False, command: EngineCommand | None = None
+) -> DemoResult:
+    """Do it all. `command` starts another engine than the usual one (tests).
 
     Raises:
         AppError: If the engine, the model or the documents fail outright.
@@ -76,7 +79,7 @@ def run_demo(settings: Settings, output: Output, *, keep: bool = False) -> DemoR
     with _fresh_home(keep=keep) as home:
         # Weights are shared; everything else is the demo's own.
         values = {"home": home, "models_dir": settings.models, "database_url": None}
-        client = connect(settings.model_copy(update=values))
+        client = connect(settings.model_copy(update=values), command)
         try:
             _play(client, output, result)
         finally:

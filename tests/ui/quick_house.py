@@ -19,10 +19,11 @@ from ui.engine.launcher import EngineCommand
 from ui.services import Parts, Services
 from ui.settings import Settings
 
-__all__ = ["QUICK", "build", "quick_services"]
+__all__ = ["QUICK", "READING", "build", "build_reading", "quick_services"]
 
 QUICK = EngineCommand(("--services", "tests.ui.quick_house:build"))
-UNANSWERABLE = "zebra"
+READING = EngineCommand(("--services", "tests.ui.quick_house:build_reading"))
+UNANSWERABLE = ("zebra", "salary")
 
 
 class SteeredFake(FakeChatModel):
@@ -35,7 +36,7 @@ class SteeredFake(FakeChatModel):
         if '"tool"' in known:
             return json.dumps({"tool": "search_documents", "query": question[:200]})
         if '"passage"' in known:
-            return json.dumps({"passage": 0 if UNANSWERABLE in question else 1})
+            return json.dumps({"passage": 0 if any(word in question for word in UNANSWERABLE) else 1})
         read = "\n".join(str(m.text).split("Which passage")[0] for m in messages if "Passages:" in str(m.text))
         sentences = [part.strip() for part in re.split(r"(?<=[.!?])\s+|\n", read) if len(part.split()) > 3]
         asked = set(re.findall(r"\w{3,}", question.lower()))
@@ -83,5 +84,18 @@ def quick_services(settings: Settings) -> Services:
 def build(settings: Settings) -> Services:
     """For `--services`."""
     services = quick_services(settings)
+    services.open()
+    return services
+
+
+class ReadingParts(QuickParts):
+    """Quick, but with the real parser."""
+
+    _parser = Parts._parser
+
+
+def build_reading(settings: Settings) -> Services:
+    """For `--services`."""
+    services = Services(ReadingParts(settings))
     services.open()
     return services

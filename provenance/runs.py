@@ -112,7 +112,9 @@ def _summary(
     live: Collection[str] | None,
 ) -> RunSummary:
     """`newest` holds the last event of each kind that tells something about a run."""
-    ends = sorted((row for row in newest if row.kind in ENDS), key=lambda row: row.seq)
+    # An ingest goes on after a file that could not be read: an error about one file is not its end.
+    ends = [row for row in newest if row.kind in ENDS and not (row.kind == "error" and "file" in json.loads(row.body))]
+    ends.sort(key=lambda row: row.seq)
     end = ends[-1] if ends else None
     calls = [row for row in newest if row.kind == "model_call"]
     last = json.loads(end.body) if end is not None else {}
@@ -132,7 +134,8 @@ def _summary(
 
 def _state(first: Row[Any], end: Row[Any] | None, last_at: str, live: Collection[str] | None) -> State:
     if end is not None:
-        return ENDS[end.kind]
+        said = json.loads(end.body).get("state") if end.kind == "ingest_done" else None
+        return said if said in ("stopped", "failed") else ENDS[end.kind]
     if first.kind not in _STARTS:
         return "done"  # a single fact (a document removed, an erasure), not a piece of work
     if live is not None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from agent.updates import Answer
 from provenance.errors import RetrievalError
 from ui.commands.ask import follow
-from ui.commands.output import Output, counted, shown
+from ui.commands.output import Output, counted, place, shown
 
 if TYPE_CHECKING:
     from ui.api import EngineApi, IngestJob
@@ -131,7 +131,7 @@ def _wait(client: EngineApi, job: IngestJob) -> IngestJob:
 
 def _show(answer: Answer, problem: str, output: Output) -> None:
     for c in answer.citations:
-        output.line(f"    [{c.n}] {shown(c.document)}, {c.page_label or f'page {c.page}'}")
+        output.line(f"    [{c.n}] {place(c.document, c.page_label)}")
     timings = answer.timings
     first = f", first word after {timings.first_token_s:.1f} s" if timings.first_token_s else ""
     output.line(f"    {timings.total_s:.1f} s{first}" + (f"  NOT RIGHT: {problem}" if problem else ""))

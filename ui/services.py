@@ -84,6 +84,13 @@ class Parts:
         with self._building:
             return self._assistant
 
+    def embedder_problem(self) -> str:
+        """Empty if documents can be embedded, else what is missing. Looks at names and sizes only."""
+        from backends.weights import present
+
+        there = present(EMBEDDER, self.settings.models)
+        return "" if there else f"The embedding model {EMBEDDER} is not on this machine."
+
     def built(self, name: str) -> bool:
         """Whether a part is there already."""
         return f"_{name}" in self.__dict__

@@ -78,6 +78,19 @@ def test_a_run_ends_as_its_last_event_says(ledger: Ledger, end: str | None, stat
         assert record(ledger, run, live=set()).run.state == state
 
 
+def test_an_ingest_goes_on_after_a_bad_file_and_ends_as_it_says(ledger: Ledger) -> None:
+    run = _ingest(ledger, ["a.pdf", "b.pdf"], end=None)
+    ledger.append(kind="error", run=run, body={"file": 0, "error": "DocumentError"})
+    assert runs(ledger, live=[run])[0].state == "running"
+    ledger.append(kind="ingest_done", run=run, body={"state": "stopped"})
+    assert runs(ledger)[0].state == "stopped"
+
+
+def test_paths_are_a_title(ledger: Ledger) -> None:
+    ledger.append(kind="ingest", run=new_run_id(), body={}, contents={"paths": "/home/me/a.pdf\n/home/me/b"})
+    assert runs(ledger)[0].title == "/home/me/a.pdf, /home/me/b"
+
+
 def test_a_silent_run_without_an_end_counts_as_interrupted(database: Database) -> None:
     ledger = Ledger(database, clock=lambda: datetime.now(UTC) - timedelta(minutes=11))
     _ingest(ledger, ["a.pdf"], end=None)

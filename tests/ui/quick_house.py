@@ -61,6 +61,9 @@ class SteeredBackend(FakeChatBackend):
 class QuickParts(Parts):
     """Parts without weights. `seed` of the settings is taken as milliseconds of pause."""
 
+    def embedder_problem(self) -> str:
+        return ""
+
     @cached_property
     def _embedder(self) -> HashEmbedder:
         return HashEmbedder(delay_s=self.settings.seed / 1000)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent.updates import Answer, Done, Failed, GuardNotice, Step, Stopped, Token
 from provenance.errors import GenerationError, NotFoundError
-from ui.commands.output import Output, shown
+from ui.commands.output import Output, place, shown
 from ui.commands.session import on_interrupt, open_client, text_of
 
 if TYPE_CHECKING:
@@ -61,12 +61,11 @@ def answer_fields(answer: Answer) -> dict[str, object]:
 def show_sources(answer: Answer, output: Output) -> None:
     """The numbered sources, or the nearest passages where the documents do not say."""
     for c in answer.citations:
-        where = f", {c.page_label or f'page {c.page}'}"
-        output.line(f"  [{c.n}] {shown(c.document)}{where}: {_short(c.quote)}")
+        output.line(f"  [{c.n}] {place(c.document, c.page_label)}: {_short(c.quote)}")
     if answer.refused and answer.nearest:
         output.line("Nearest in your documents:")
         for c in answer.nearest:
-            output.line(f"  {shown(c.document)}, {c.page_label or f'page {c.page}'}: {_short(c.quote)}")
+            output.line(f"  {place(c.document, c.page_label)}: {_short(c.quote)}")
     output.line()
     output.line(f"record {answer.run} · conversation {answer.conversation} · {_pace(answer)}")
 

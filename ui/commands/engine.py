@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ui.commands.output import Output
+from ui.commands.output import Output, shown
 from ui.commands.session import open_client
 
 __all__ = ["engine"]
@@ -30,7 +30,7 @@ def engine(options: argparse.Namespace, output: Output) -> int:
     def words() -> None:
         model = f"{state.model} ({'loaded' if state.model_loaded else 'not loaded'})"
         output.line(
-            f"Process {state.pid} since {state.started_at}, {state.memory_bytes / 1e6:.0f} MB, home {state.home}"
+            f"Process {state.pid} since {state.started_at}, {state.memory_bytes / 1e6:.0f} MB, in {shown(state.home)}"
         )
         output.line(f"Model {model}; {state.documents} documents, {state.passages} passages")
         output.line(f"{state.runs_running} answers and {state.jobs_running} ingests at work")

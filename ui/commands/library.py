@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provenance.errors import NotFoundError, UsageError
-from ui.commands.output import Output, counted, shown
+from ui.commands.output import Output, counted, place, shown
 from ui.commands.session import on_interrupt, open_client, text_of
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["documents", "follow_job", "ingest", "search"]
 
-REFUSED, INTERRUPTED = 1, 130
+REFUSED, FAULT, INTERRUPTED = 1, 3, 130
 POLL_S = 0.15
 MARKS = {"added": "+", "changed": "~", "unchanged": "=", "failed": "!", "stopped": "-"}
 
@@ -30,11 +30,13 @@ def ingest(options: argparse.Namespace, output: Output) -> int:
         job = client.ingest(paths)
         with _progress(output, job) as show:
             job = follow_job(client, job, show)
-    failed = [row for row in job.files if row.status == "failed"]
+    failed = [row for row in job.files if _failed(row)]
     output.result(_fields(job), lambda: _print_job(job, output))
+    if job.state == "failed":
+        return FAULT
     if job.state == "stopped":
         return INTERRUPTED
-    return REFUSED if failed or job.state == "failed" else 0
+    return REFUSED if failed else 0
 
 
 def follow_job(client: EngineApi, job: IngestJob, show: Callable[[IngestJob], None]) -> IngestJob:
@@ -57,8 +59,7 @@ def search(options: argparse.Namespace, output: Output) -> int:
 
     def words() -> None:
         for hit in hits:
-            where = hit.page_label or f"page {hit.page}"
-            output.line(f"{hit.n:3}. {shown(hit.document)}, {where}  ({hit.score:.3f})")
+            output.line(f"{hit.n:3}. {place(hit.document, hit.page_label)}  ({hit.score:.3f})")
             output.line(f"     {shown(' '.join(hit.text.split()))}")
         if not hits:
             output.line("Nothing found.")
@@ -119,13 +120,18 @@ def _absolute(path: str) -> str:
     return str(absolute)
 
 
+def _failed(row: FileResult) -> bool:
+    """Not in the library, for a reason: its own, or that of a job that ended badly."""
+    return row.status == "failed" or (row.status == "stopped" and bool(row.reason))
+
+
 def _fields(job: IngestJob) -> dict[str, object]:
     count = {status: sum(row.status == status for row in job.files) for status in MARKS}
     return {
         "added": count["added"],
         "changed": count["changed"],
         "unchanged": count["unchanged"],
-        "failed": [{"path": r.path, "reason": r.reason, "hint": r.hint} for r in job.files if r.status == "failed"],
+        "failed": [{"path": r.path, "reason": r.reason, "hint": r.hint} for r in job.files if _failed(r)],
         "stopped": count["stopped"],
         "state": job.state,
         "run": job.run,
@@ -163,15 +169,14 @@ def _print_job(job: IngestJob, output: Output) -> None:
     said = ", ".join(
         f"{sum(row.status == status for row in job.files)} {status}"
         for status in MARKS
-        if status != "stopped" or job.state == "stopped"
+        if status != "stopped" or job.state != "done"
     )
-    output.line(
-        f"{said} · {job.pages_done} pages, {job.passages_done} passages, {job.seconds:.1f} s · record {job.run}"
-    )
+    read = f"{counted(job.pages_done, 'page')}, {counted(job.passages_done, 'passage')}"
+    output.line(f"{said} · {read}, {job.seconds:.1f} s · record {job.run}")
 
 
 def _file_line(row: FileResult) -> str:
-    if row.status == "failed":
+    if _failed(row):
         hint = f" {shown(row.hint)}" if row.hint else ""
         return f"{MARKS['failed']} {shown(row.path)}: {shown(row.reason)}{hint}"
     return f"{MARKS.get(row.status, '?')} {shown(row.path)}"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from provenance.errors import AppError
 
-__all__ = ["Output", "counted", "shown"]
+__all__ = ["Output", "counted", "place", "shown"]
 
 
 def shown(text: str) -> str:
@@ -29,6 +29,11 @@ def shown(text: str) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 page`, `2 pages`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def place(document: str, page_label: str) -> str:
+    """`report.pdf, page 3`; the name alone where a document has no pages."""
+    return shown(f"{document}, {page_label}" if page_label else document)
 
 
 class Output:

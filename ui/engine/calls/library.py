@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provenance.errors import NotFoundError, UsageError
+from provenance.errors import BackendUnavailableError, NotFoundError, UsageError
 from ui.api import DocumentRow, IngestJob, PageView, SearchHit
 from ui.engine.calls.base import Calls
 
@@ -26,6 +26,7 @@ class LibraryCalls(Calls):
         """Queue files and folders of this machine."""
         if not paths:
             raise UsageError("No file was named.", hint="Name a file or a folder.")
+        self._embedder_must_be_there()
         for path in map(Path, paths):
             if not path.is_absolute():
                 raise UsageError(f"{str(path)!r} is not an absolute path.", hint="Name it from the root on.")
@@ -33,6 +34,7 @@ class LibraryCalls(Calls):
 
     def upload(self, files: list[tuple[str, bytes]]) -> IngestJob:
         """Queue files that were sent."""
+        self._embedder_must_be_there()
         return self.job(self.parts.ingestor.submit_uploads(files))
 
     def upload_files(self, files: list[tuple[str, Path]]) -> IngestJob:
@@ -132,6 +134,11 @@ class LibraryCalls(Calls):
             )
             for n, hit in enumerate(self.parts.library.search(query, top_k=top_k), 1)
         ]
+
+    def _embedder_must_be_there(self) -> None:
+        problem = self.parts.embedder_problem()
+        if problem:
+            raise BackendUnavailableError(problem, hint="Run: wherefrom models fetch --default")
 
 
 def _job(job: Job) -> IngestJob:

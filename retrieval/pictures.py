@@ -147,7 +147,7 @@ def _same_line(line: Rect, box: Rect) -> bool:
     heights = line[3] - line[1], box[3] - box[1]
     gap = max(box[0] - line[2], line[0] - box[2])
     grown = max(line[3], box[3]) - min(line[1], box[1])  # words of a line that leans are marked one by one
-    return overlap > 0.5 * min(heights) and gap < 3 * min(heights) and grown < 1.35 * max(heights)
+    return overlap > 0.5 * min(heights) and gap < 3 * min(heights) and grown < 1.4 * heights[1]
 
 
 def _on_screen(page: Any, rect: Rect) -> Rect:

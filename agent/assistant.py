@@ -6,7 +6,8 @@ Build it once per chat model. `run` may be called from any thread; the caller de
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,6 +27,7 @@ from agent.tools.ledger import RunLine
 from agent.tools.search import Searcher
 from agent.updates import Answer, Done, Failed, Stopped, Update
 from backends.base import ModelIdentity
+from backends.cancellation import Cancellation, cancellable
 from provenance.errors import AppError
 
 __all__ = ["AgentSettings", "Assistant", "Turn", "TurnStore"]
@@ -119,9 +121,10 @@ class Assistant:
         turns = self._turns.turns(conversation, before_run=regenerate)
         context = self._context(question, run, conversation, stop, emit, turns, again=regenerate is not None)
         try:
-            result = self._graph.invoke(
-                {"messages": [HumanMessage(context.question)]}, context=context, config={"recursion_limit": 12}
-            )
+            with _carried_into_the_model(stop):
+                result = self._graph.invoke(
+                    {"messages": [HumanMessage(context.question)]}, context=context, config={"recursion_limit": 12}
+                )
         except RunStopped:
             return self._stopped(context)
         except AppError as exc:
@@ -247,3 +250,24 @@ class Assistant:
             evidence=tuple(item for item in context.board.items if item.n not in context.seen),
         )
         self._turns.finish(context.conversation, turn, answer, state)
+
+
+@contextmanager
+def _carried_into_the_model(stop: threading.Event) -> Iterator[None]:
+    """Let a stop reach a model that loads, or reads a long prompt, and yields nothing that could be stopped."""
+    token, over = Cancellation(), threading.Event()
+
+    def carry() -> None:
+        while not over.is_set():
+            if stop.wait(0.1):
+                token.cancel()
+                return
+
+    carrier = threading.Thread(target=carry, name="stop", daemon=True)
+    carrier.start()
+    try:
+        with cancellable(token):
+            yield
+    finally:
+        over.set()
+        carrier.join()

@@ -24,6 +24,7 @@ from agent.grounding import coverage
 from agent.middleware.cite import NOT_IN_DOCUMENTS
 from agent.prompts import Prompt
 from agent.updates import Token
+from backends.cancellation import GenerationStopped
 from provenance.errors import GenerationError
 
 __all__ = ["PLAN_SCHEMA", "ModelCallRecord", "SteerMiddleware"]
@@ -169,9 +170,9 @@ class SteerMiddleware(AgentMiddleware[Any, RunContext]):
             if gate is not None:
                 _show(context, gate.finish())
             state = "done"
-        except RunStopped:
+        except (RunStopped, GenerationStopped) as exc:
             state = "stopped"
-            raise
+            raise RunStopped from exc
         finally:
             close = getattr(stream, "close", None)
             if close is not None:

@@ -13,7 +13,6 @@ from typing import Any
 from backends.base import BackendContext, ChatBackend
 from backends.fake import FakeChatBackend
 from backends.llm.fake_chat import FakeChatModel
-from backends.llm.streamed import schema_of
 from retrieval.testing import HashEmbedder, PlainParser
 from ui.engine.launcher import EngineCommand
 from ui.services import Parts, Services
@@ -27,17 +26,17 @@ UNANSWERABLE = ("zebra", "salary")
 
 
 class SteeredFake(FakeChatModel):
-    """Plans a search for the question, finds the answer in the first passage, and says the sentence that fits best."""
+    """Plans a search for the question, finds the answer in the passages, and says the sentence that fits best."""
 
     def _text(self, messages: list[Any], kwargs: dict[str, Any]) -> str:
-        schema = schema_of(kwargs.get("response_format"))
-        known = json.dumps(schema or {})
-        question = next((str(m.text) for m in messages if m.type == "human"), "")
+        known = json.dumps(kwargs.get("response_format") or {})
+        said = [str(m.text) for m in messages if m.type == "human"]
+        question = next((text for text in reversed(said) if "passages" not in text.lower()), "")
         if '"tool"' in known:
             return json.dumps({"tool": "search_documents", "query": question[:200]})
-        if '"passage"' in known:
-            return json.dumps({"passage": 0 if any(word in question for word in UNANSWERABLE) else 1})
-        read = "\n".join(str(m.text).split("Which passage")[0] for m in messages if "Passages:" in str(m.text))
+        if '"found"' in known:
+            return json.dumps({"found": not any(word in question for word in UNANSWERABLE)})
+        read = "\n".join(str(m.text).split("Do these passages")[0] for m in messages if "Passages:" in str(m.text))
         sentences = [part.strip() for part in re.split(r"(?<=[.!?])\s+|\n", read) if len(part.split()) > 3]
         asked = set(re.findall(r"\w{3,}", question.lower()))
         return max(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.updates import Done, Failed, Stopped, Token
+from agent.updates import Done, Failed, Step, Stopped, Token
 from provenance.errors import BackendUnavailableError, NotFoundError, UsageError
 from tests.ui.quick_house import build
 from ui.api import IngestJob
@@ -111,6 +111,19 @@ def test_stop_ends_an_answer_within_a_second_and_keeps_what_was_written(make: Bu
     assert house.conversation(last.answer.conversation)[1].state == "stopped"
     assert house.record(run).run.state == "stopped"
     house.stop(run)  # nothing left to stop
+
+
+def test_stop_reaches_a_model_that_has_not_said_a_word_yet(house: Services) -> None:
+    house.parts.backend.delay_ms = 30_000.0  # type: ignore[attr-defined]
+    run = house.ask("Who is the keeper of the lighthouse?")
+    while not any(isinstance(update, Step) and update.name == "plan" for update in house.updates(run)):
+        time.sleep(0.01)
+    time.sleep(0.1)
+    began = time.monotonic()
+    house.stop(run)
+    assert isinstance(list(house.watch(run))[-1], Stopped)
+    assert time.monotonic() - began < 1.0
+    assert house.record(run).run.state == "stopped"
 
 
 def test_an_answer_is_told_again_after_a_restart(make: Build, house: Services) -> None:

@@ -42,6 +42,14 @@ class Cancellation:
         for callback in callbacks:
             callback()
 
+    def set(self) -> None:
+        """`cancel`, under the name that `threading.Event` has for it: one can stand for the other."""
+        self.cancel()
+
+    def is_set(self) -> bool:
+        """`cancelled`, likewise."""
+        return self.cancelled
+
     def wait(self, timeout_s: float) -> bool:
         """Sleep until cancelled or for this long; returns `cancelled`."""
         return self._event.wait(timeout_s)

@@ -27,10 +27,9 @@ from backends.load import CpuLoad, usable_cores
 __all__ = ["run"]
 
 _QUIET_CORES = 0.2
-_WORDS = """
+_WORDS = """\
 the harbour opened in spring and a ship carried grain salt timber copper wool from northern towns while engineers
-measured water depth twice each day because sand moved under old walls near market bridges
-""".split()
+measured water depth twice each day because sand moved under old walls near market bridges"""
 
 
 def run(
@@ -113,7 +112,8 @@ def _round(backend: LlamaCppBackend, dice: random.Random, prompt_words: int, ans
 
 
 def _text(dice: random.Random, words: int) -> str:
-    return " ".join(dice.choice(_WORDS) for _ in range(words)) + "."
+    known = _WORDS.split()
+    return " ".join(dice.choice(known) for _ in range(words)) + "."
 
 
 def _neighbours() -> float:

@@ -134,6 +134,7 @@ class LlamaCppBackend:
         return weights_file(options.model, Path(self._context.models_dir))
 
     def _supervisor(self, options: LlamaCppOptions) -> Supervisor:
+        from backends.catalog import find_model
         from backends.llm.supervisor import Supervisor
         from backends.llm.worker import WorkerSpec
 
@@ -144,6 +145,7 @@ class LlamaCppBackend:
                 spec = WorkerSpec(
                     model=self._model_name(options),
                     model_path=str(path),
+                    sha256="" if options.model_file else find_model(options.model).main_file.sha256,
                     context_tokens=options.context_tokens,
                     gpu_layers=options.gpu_layers,
                 )

@@ -210,7 +210,7 @@ class Supervisor:
         self._worker, self._loading = fresh, 0.0
         self._starts += 1
         try:
-            fresh.start(progress=self._set_loading)
+            fresh.start(progress=self._set_loading, aborted=lambda: self._closing)
         except AppError:
             self._worker = None
             self._crashes.append(time.monotonic())
@@ -239,7 +239,8 @@ class Supervisor:
         """The first restart is at once; each further crash within a minute doubles the pause."""
         recent = [at for at in self._crashes if time.monotonic() - at < _CRASH_WINDOW_S]
         if len(recent) > 1:
-            time.sleep(min(_LONGEST_PAUSE_S, 0.25 * 2 ** (len(recent) - 2)))
+            with self._cond:
+                self._cond.wait_for(lambda: self._closing, min(_LONGEST_PAUSE_S, 0.25 * 2 ** (len(recent) - 2)))
 
     def _is_idle(self) -> bool:
         with self._cond:

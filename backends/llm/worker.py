@@ -19,6 +19,7 @@ from typing import IO, Any
 
 import psutil
 
+from backends.digest import file_digest
 from backends.load import calmest_cores
 from provenance.errors import BackendError, BackendUnavailableError, GenerationError
 
@@ -35,6 +36,7 @@ class WorkerSpec:
 
     model: str  # the name it answers to
     model_path: str
+    sha256: str = ""  # what the file must be; empty for a file of the person's own
     context_tokens: int = 4096
     gpu_layers: int = 0
     slots: int = 2  # two people at once
@@ -72,13 +74,20 @@ class Worker:
         except psutil.NoSuchProcess:
             return 0
 
-    def start(self, *, timeout_s: float = 180.0, progress: Callable[[float], None] | None = None) -> None:
+    def start(
+        self,
+        *,
+        timeout_s: float = 180.0,
+        progress: Callable[[float], None] | None = None,
+        aborted: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Start it and wait until it answers.
 
         The calling thread must outlive the worker: Linux ends the child when the *thread* that made it ends.
 
         Args:
             progress: Called a few times a second with the share of the weights in memory, 0 to 1.
+            aborted: Asked a few times a second; True ends the attempt.
 
         Raises:
             BackendUnavailableError: If the weights are missing or damaged, or memory or time run out.
@@ -96,6 +105,9 @@ class Worker:
             except queue.Empty:
                 if progress is not None:
                     progress(min(0.99, self.memory_bytes() / size))
+                if aborted():
+                    self.stop()
+                    raise BackendUnavailableError("The model is being closed.", hint="Ask again.") from None
                 if time.monotonic() - begun > timeout_s:
                     self.stop()
                     raise BackendUnavailableError(
@@ -174,6 +186,12 @@ class Worker:
                     f"The weights of {self.spec.model} are damaged: {path.name} is no GGUF file.",
                     hint=f"Delete it and run: wherefrom models fetch {self.spec.model}",
                 )
+        if self.spec.sha256 and file_digest(path) != self.spec.sha256:
+            raise BackendUnavailableError(
+                f"The weights of {self.spec.model} are damaged: {path.name} is not the file of the catalogue "
+                "(its SHA-256 differs).",
+                hint=f"Run: wherefrom models fetch {self.spec.model}",
+            )
         free, size = psutil.virtual_memory().available, path.stat().st_size
         if free < size:  # the page cache counts as free, so this is a true lack
             raise BackendUnavailableError(

@@ -279,8 +279,9 @@ def test_missing_weights_are_said_with_the_command_that_fetches_them(tmp_path: P
     backend.close()
 
 
+@pytest.mark.parametrize("own", [True, False], ids=["a file of one's own", "of the catalogue"])
 @pytest.mark.parametrize("damage", ["cut", "no gguf", "header only"])
-def test_damaged_weights_are_said_to_be_damaged(small_model: Path, tmp_path: Path, damage: str) -> None:
+def test_damaged_weights_are_said_to_be_damaged(small_model: Path, tmp_path: Path, damage: str, own: bool) -> None:
     broken = tmp_path / SMALL / "SmolLM2-135M-Instruct.Q4_1.gguf"
     broken.parent.mkdir()
     shutil.copy(small_model / SMALL / broken.name, broken)
@@ -290,11 +291,44 @@ def test_damaged_weights_are_said_to_be_damaged(small_model: Path, tmp_path: Pat
         broken.write_bytes(b"PK\x03\x04 this is a zip file")
     else:
         os.truncate(broken, 3000)
-    backend = _backend(tmp_path, tmp_path)
-    with pytest.raises(BackendUnavailableError, match=r"damaged") as caught:
+    backend = _backend(tmp_path, tmp_path, **({"model_file": str(broken)} if own else {}))
+    with pytest.raises(BackendUnavailableError, match="damaged") as caught:
         backend.chat_model().invoke("Hi.")
     assert "fetch" in caught.value.hint
     backend.close()
+
+
+def test_weights_that_were_exchanged_are_not_loaded(small_model: Path, tmp_path: Path) -> None:
+    exchanged = tmp_path / SMALL / "SmolLM2-135M-Instruct.Q4_1.gguf"
+    exchanged.parent.mkdir()
+    whole = bytearray((small_model / SMALL / exchanged.name).read_bytes())
+    whole[-1000] ^= 1  # one bit of one weight: llama.cpp would not mind
+    exchanged.write_bytes(whole)
+    backend = _backend(tmp_path, tmp_path)
+    with pytest.raises(BackendUnavailableError, match="SHA-256 differs"):
+        backend.chat_model().invoke("Hi.")
+    backend.close()
+
+
+def test_a_close_does_not_wait_for_the_weights(small_model: Path, tmp_path: Path) -> None:
+    backend = _backend(small_model, tmp_path)
+    caught: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            backend.warm()
+        except BackendUnavailableError as exc:
+            caught.append(exc)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    while backend.state().loading is None and thread.is_alive():
+        time.sleep(0.01)
+    begun = time.monotonic()
+    backend.close()
+    assert time.monotonic() - begun < 3.0
+    thread.join()
+    assert backend.state().pid is None
 
 
 def test_a_context_that_does_not_fit_into_memory_is_said_before_memory_is_gone(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import rfc8785
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provenance.canonical import canonical_json
@@ -25,6 +25,7 @@ values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), values, max_size=6))
 def test_every_value_has_the_form_of_the_reference(body: dict[str, Any]) -> None:
     text = canonical_json(body)

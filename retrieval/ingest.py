@@ -83,8 +83,9 @@ class Ingestor:
         self._nudge()
         return job
 
-    def submit_uploads(self, files: Sequence[tuple[str, bytes]], *, run: str | None = None) -> str:
-        """Queue files that were sent as (name, bytes); a later upload of the same name is a newer version.
+    def submit_uploads(self, files: Sequence[tuple[str, bytes | Path]], *, run: str | None = None) -> str:
+        """Queue files that were sent, as (name, bytes) or as (name, where they lie); they are copied before this
+        returns. A later upload of the same name is a newer version.
 
         Raises: as `submit`.
         """
@@ -94,11 +95,16 @@ class Ingestor:
         job = _job_id(run)
         library = self._library
         with library.objects.exclusive():
-            uploads = [(_upload_name(name), library.objects.put_bytes(data)[0]) for name, data in files]
+            uploads = [(_upload_name(name), self._keep(sent)) for name, sent in files]
             with library.database.write() as conn:
                 self._table.create(conn, job, run, roots=[], uploads=uploads)
         self._nudge()
         return job
+
+    def _keep(self, sent: bytes | Path) -> str:
+        """Store an upload; its digest."""
+        objects = self._library.objects
+        return (objects.put_bytes(sent) if isinstance(sent, bytes) else objects.put_file(sent))[0]
 
     def job(self, job: str) -> Job:
         """How far a job is.

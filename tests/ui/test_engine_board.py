@@ -132,3 +132,18 @@ def test_what_goes_wrong_after_the_end_is_not_told_again() -> None:
     assert [update.n for update in board.watch("r")] == [0]
     board.close()
     assert len(board.updates("r")) == 1
+
+
+def test_the_log_says_where_a_bug_was_and_not_what_the_person_asked(caplog: pytest.LogCaptureFixture) -> None:
+    def bug(_stop: threading.Event, _emit: Emit) -> None:
+        try:
+            raise KeyError("my private question")
+        except KeyError as exc:
+            raise ValueError("my private question") from exc
+
+    board = RunBoard()
+    board.start("r", bug)
+    list(board.watch("r"))
+    board.close()
+    assert "ValueError" in caplog.text and "KeyError" in caplog.text and "test_engine_board.py" in caplog.text
+    assert "private question\n" not in caplog.text.replace('"my private question")', "")

@@ -21,6 +21,7 @@ from typing import Protocol
 
 from agent.updates import Done, Failed, Step, Stopped, Update
 from provenance.errors import AppError, NotFoundError, UsageError
+from ui.engine.trace import frames
 
 __all__ = ["Emit", "Journal", "RunBoard", "Work", "is_final"]
 
@@ -167,8 +168,8 @@ class RunBoard:
             self._post(run, entry, Failed(message="The answer ended without a result.", hint="Ask again."))
         except AppError as exc:
             self._post(run, entry, Failed(message=str(exc), hint=exc.hint))
-        except Exception:  # noqa: BLE001 - the border of a thread: whatever went wrong, whoever watches must be told
-            _log.exception("run %s failed", run)
+        except Exception as exc:  # noqa: BLE001 - the border of a thread: whatever went wrong, whoever watches must be told
+            _log.error("run %s failed\n%s", run, frames(exc))
             hint = "The engine's log in the data folder has the details."
             self._post(run, entry, Failed(message="The answer failed inside Wherefrom.", hint=hint))
         finally:

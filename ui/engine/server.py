@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from provenance.errors import AppError, UsageError
 from ui.api import EngineApi, IngestJob
 from ui.engine.board import RunBoard
+from ui.engine.trace import frames
 from ui.engine.wire import error_body, error_status
 
 __all__ = ["Activity", "ServedEngine", "make_app"]
@@ -134,7 +135,7 @@ def make_app(
 
     @app.exception_handler(Exception)
     async def _bug(request: Request, exc: Exception) -> JSONResponse:
-        _log.error("%s %s failed", request.method, request.url.path, exc_info=exc)
+        _log.error("%s %s failed\n%s", request.method, request.url.path, frames(exc))
         ours = AppError("The engine failed inside.", hint="Its log in the data folder has the details.")
         return JSONResponse(error_body(ours), status_code=500)
 

@@ -39,8 +39,9 @@ class LibraryCalls(Calls):
 
     def upload_files(self, files: list[tuple[str, Path]]) -> IngestJob:
         """Queue files that lie in the staging folder, and clear them away."""
+        self._embedder_must_be_there()
         try:
-            return self.upload([(name, path.read_bytes()) for name, path in files])
+            return self.job(self.parts.ingestor.submit_uploads(files))
         finally:
             for _, path in files:
                 path.unlink(missing_ok=True)

@@ -70,7 +70,7 @@ def yellow_share(element: Locator) -> float:
 def shoot(page: Page, name: str) -> None:
     """A picture for the README, if one is wanted."""
     if SHOOT:
-        page.mouse.move(640, 600)
+        page.mouse.move(1240, 700)
         page.wait_for_timeout(600)  # tooltips and transitions end
         page.screenshot(path=ROOT / "docs" / "img" / name, animations="disabled")
 
@@ -98,7 +98,7 @@ def test_from_a_dropped_pdf_to_a_cited_answer_its_page_and_its_record(page: Page
     expect(answer.locator("button.chip").first).to_have_attribute("aria-label", re.compile(re.escape(SAMPLE.name)))
     first_chip = page.locator("button.chip").first
     if SHOOT:  # the picture has a follow-up in it
-        page.set_viewport_size({"width": 1280, "height": 760})
+        page.set_viewport_size({"width": 1280, "height": 880})
         ask(page, FOLLOW_UP)
         expect(page.get_by_role("button", name="Copy the answer")).to_have_count(2, timeout=240_000)
         shoot(page, "chat.png")

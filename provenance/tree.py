@@ -155,7 +155,7 @@ def _hashes(conn: Connection, ranges: Iterable[tuple[int, int]]) -> list[bytes]:
     tiles = {row.id: row.hashes for row in conn.execute(_TILES, {"ids": wanted})} if wanted else {}
     found = {}
     for node, (tile, first, count) in places.items():
-        held = _cut(tiles.get(tile, b""))[first : first + count]
+        held = _cut(tiles.get(tile, b"")[first * HASH : (first + count) * HASH])
         if len(held) < count:
             raise LedgerError("The proof reaches beyond the tree.", hint="Make a checkpoint first.")
         found[node] = _top(held, count.bit_length() - 1)

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import sysconfig
 import venv
 import zipfile
 from pathlib import Path
@@ -35,8 +34,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
         check=True, capture_output=True, text=True,
     ).stdout.strip()  # fmt: skip
-    # Only the folder itself: the editable install's own .pth in it is not followed, so the checkout stays out of reach.
-    Path(packages, "third_party.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    # Only the folders themselves: the editable install's own .pth in them is not followed, so the checkout stays out of reach.
+    third_party = [entry for entry in sys.path if entry.endswith("site-packages")]
+    Path(packages, "third_party.pth").write_text("\n".join(third_party) + "\n", encoding="utf-8")
     return place
 
 

@@ -34,7 +34,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
         check=True, capture_output=True, text=True,
     ).stdout.strip()  # fmt: skip
-    # Only the folders themselves: the editable install's own .pth in them is not followed, so the checkout stays out of reach.
+    # Only the folders themselves: the editable install's own .pth in them is not followed, so the checkout stays out.
     third_party = [entry for entry in sys.path if entry.endswith("site-packages")]
     Path(packages, "third_party.pth").write_text("\n".join(third_party) + "\n", encoding="utf-8")
     return place

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.updates import Done, Failed, Step, Stopped, Token
-from provenance.errors import BackendUnavailableError, NotFoundError, UsageError
+from provenance.errors import BackendUnavailableError, NotFoundError, StorageError, UsageError
 from tests.ui.quick_house import build
 from ui.api import IngestJob
 from ui.engine.info import prepare_home
@@ -219,6 +221,24 @@ def test_a_bad_search_and_a_bad_span_are_bounded(house: Services) -> None:
         house.page_image(number, 1)
 
 
+def test_a_locked_database_is_one_sentence_and_nothing_is_half_done(
+    make: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("provenance.database.BUSY_TIMEOUT_MS", 100)
+    house = make()
+    with contextlib.closing(sqlite3.connect(tmp_path / "home" / "wherefrom.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StorageError, match="locked") as caught:
+            house.ask("Who is the keeper?")
+        assert caught.value.hint
+        with pytest.raises(StorageError, match="locked"):
+            house.upload([("keeper.txt", KEEPER)])
+        other.rollback()
+    assert house.conversations() == [] and house.jobs() == []
+    _wait(house, house.upload([("keeper.txt", KEEPER)]))
+    assert isinstance(list(house.watch(house.ask("Who is the keeper?")))[-1], Done)
+
+
 def test_only_emoji_is_answered_or_refused(house: Services) -> None:
     assert isinstance(list(house.watch(house.ask("🦉🦉🦉")))[-1], Done)
 
@@ -252,8 +272,6 @@ def test_the_state_and_the_doctor_tell_how_things_are(house: Services) -> None:
 
 
 def test_a_changed_ledger_is_found(make: Build, house: Services, tmp_path: Path) -> None:
-    import sqlite3
-
     house.close()
     with sqlite3.connect(tmp_path / "home" / "wherefrom.db") as conn:
         for (name,) in conn.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():

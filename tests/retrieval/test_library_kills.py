@@ -65,6 +65,7 @@ class Opened:
         self.ingestor.start()
         while self.ingestor.busy():
             time.sleep(0.01)
+        self.ingestor.close()  # the last job's sweep of originals comes after its state is told: wait for the thread
 
     def contents(self) -> Contents:
         """What the library holds, without the ids that depend on the order of things."""

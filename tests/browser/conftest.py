@@ -120,7 +120,7 @@ def faked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "ui/app.py"]
     command += ["--server.headless", "true", "--server.address", "127.0.0.1", "--server.port", str(port)]
-    env = {"WHEREFROM_FAKE_ENGINE": "tests.fake_engine:FakeEngine", "WHEREFROM_HOME": str(place)}
+    env = {"WHEREFROM_FAKE_ENGINE": "tests.browser.unhurried:unhurried", "WHEREFROM_HOME": str(place)}
     served = Served(command, env, port, place / "page.log")
     try:
         yield served.wait()

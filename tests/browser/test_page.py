@@ -49,8 +49,10 @@ def test_text_arrives_piece_by_piece_and_stop_ends_it_within_a_second(page: Page
     until(page, lambda: len(answer.inner_text()) > first, "more words")
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped here.")).to_be_visible()
+    expect(answer).not_to_have_class(re.compile("writing"))
+    expect(answer).not_to_be_empty()
     ended = answer.inner_text()
-    page.wait_for_timeout(700)  # long enough for twenty more words, had it not stopped
+    page.wait_for_timeout(1000)  # long enough for ten more words, had it not stopped
     assert answer.inner_text() == ended
     expect(page.get_by_role("button", name="Stop")).to_have_count(0)
 
@@ -71,7 +73,9 @@ def test_a_reload_and_a_second_tab_keep_watching_the_same_answer(
     other.get_by_role("button", name="Stop").click()
     for tab in (page, other):
         expect(tab.get_by_text("Stopped here.")).to_be_visible()
-    assert page.locator(".answer").inner_text() == other.locator(".answer").inner_text()
+        expect(tab.locator(".answer")).not_to_have_class(re.compile("writing"))
+        expect(tab.locator(".answer")).not_to_be_empty()
+    expect(page.locator(".answer")).to_have_text(other.locator(".answer").inner_text(), use_inner_text=True)
 
 
 def test_nothing_a_document_says_runs_or_reaches_out(page: Page, faked: Served) -> None:

@@ -77,21 +77,21 @@ def shoot(page: Page, name: str) -> None:
 
 def test_from_a_dropped_pdf_to_a_cited_answer_its_page_and_its_record(page: Page, served: Served) -> None:
     page.goto(served.url)
-    expect(page.get_by_text("Your library is empty")).to_be_visible()
+    expect(page.get_by_text("Your library is empty").first).to_be_visible()
 
     # Drop a file and watch it being read.
     page.get_by_role("button", name="Add documents").click()
     page.locator("input[type=file]").set_input_files(SAMPLE)
-    expect(page.locator(".wf-row", has_text=SAMPLE.name)).to_be_visible()
-    expect(page.get_by_text("Read: 1 added")).to_be_visible(timeout=240_000)  # the embedder is loaded first
-    expect(page.get_by_role("button", name=SAMPLE.name)).to_be_visible()
+    expect(page.locator(".wf-row", has_text=SAMPLE.name).first).to_be_visible()
+    expect(page.get_by_text("Read: 1 added").first).to_be_visible(timeout=240_000)  # the embedder is loaded first
+    expect(page.get_by_role("button", name=SAMPLE.name).first).to_be_visible()
 
     # Ask, and see words arrive (that they arrive one after the other is tested on a longer answer below).
     page.get_by_role("link", name="Chat").click()
     ask(page, QUESTION)
     answer = page.locator(".answer").last
     until(page, lambda: answer.count() and answer.inner_text().strip(), "the first words", 240)
-    expect(page.get_by_role("button", name="Answer again")).to_be_visible(timeout=240_000)
+    expect(page.get_by_role("button", name="Answer again").first).to_be_visible(timeout=240_000)
     expect(answer).to_have_text(ANSWER)
 
     # The citation opens the page with the passage highlighted, in view.
@@ -119,7 +119,7 @@ def test_from_a_dropped_pdf_to_a_cited_answer_its_page_and_its_record(page: Page
     expect(record).to_contain_text("sha256:")
     page.get_by_role("button", name="All runs").click()
     page.get_by_role("button", name="Verify").click()
-    expect(page.get_by_text("The ledger is whole")).to_be_visible()
+    expect(page.get_by_text("The ledger is whole").first).to_be_visible()
 
 
 def test_words_arrive_one_after_the_other_and_stop_stops(page: Page, served: Served) -> None:
@@ -136,10 +136,10 @@ def test_words_arrive_one_after_the_other_and_stop_stops(page: Page, served: Ser
 
     until(page, growing, "a text that grows", 240)
     assert lengths == sorted(lengths)
-    stop = page.get_by_role("button", name="Stop")
+    stop = page.get_by_role("button", name="Stop").first
     began = time.monotonic()
     stop.click()
-    expect(page.get_by_text("Stopped here.")).to_be_visible(timeout=10_000)
+    expect(page.get_by_text("Stopped here.").first).to_be_visible(timeout=10_000)
     assert time.monotonic() - began < 4.0  # the engine stops within a second; the rest is two busy cores drawing it
-    page.get_by_role("button", name="Record").click()
+    page.get_by_role("button", name="Record").first.click()
     expect(page.get_by_role("list", name="Record").get_by_text("Stopped by a person")).to_be_visible()

@@ -20,9 +20,9 @@ def test_the_main_job_from_a_dropped_file_to_the_record(page: Page, faked: Serve
         {"name": "broken.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4"},
     ]
     page.locator("input[type=file]").set_input_files(files)
-    expect(page.get_by_text("Read: 1 added, 1 failed")).to_be_visible()
-    expect(page.get_by_text("The file is protected by a password.")).to_be_visible()
-    expect(page.get_by_role("button", name="trustees.txt")).to_be_visible()
+    expect(page.get_by_text("Read: 1 added, 1 failed").first).to_be_visible()
+    expect(page.get_by_text("The file is protected by a password.").first).to_be_visible()
+    expect(page.get_by_role("button", name="trustees.txt").first).to_be_visible()
 
     page.get_by_role("link", name="Chat").click()
     ask(page, "What does the fund hold, and why did turbine T7 stand still?")
@@ -34,7 +34,7 @@ def test_the_main_job_from_a_dropped_file_to_the_record(page: Page, faked: Serve
     page.keyboard.press("Escape")
     expect(drawer).to_have_count(0)
 
-    page.get_by_role("button", name="Record").click()
+    page.get_by_role("button", name="Record").first.click()
     expect(page.get_by_role("heading", name="How it came about")).to_be_visible()
     expect(page).to_have_url(re.compile(r"/audit\?run=r-"))
     expect(page.get_by_role("list", name="Record").get_by_text("Question received")).to_be_visible()
@@ -47,8 +47,8 @@ def test_text_arrives_piece_by_piece_and_stop_ends_it_within_a_second(page: Page
     until(page, lambda: len(answer.inner_text()) > 10, "the first words")
     first = len(answer.inner_text())
     until(page, lambda: len(answer.inner_text()) > first, "more words")
-    page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_text("Stopped here.")).to_be_visible()
+    page.get_by_role("button", name="Stop").first.click()
+    expect(page.get_by_text("Stopped here.").first).to_be_visible()
     expect(answer).not_to_have_class(re.compile("writing"))
     expect(answer).not_to_be_empty()
     ended = answer.inner_text()
@@ -67,15 +67,15 @@ def test_a_reload_and_a_second_tab_keep_watching_the_same_answer(
     other = context.new_page()
     other.goto(page.url)
     for tab in (page, other):
-        expect(tab.locator(".answer.writing")).to_be_visible()
-        seen = len(tab.locator(".answer").inner_text())
-        until(tab, lambda tab=tab, seen=seen: len(tab.locator(".answer").inner_text()) > seen, "more words")  # type: ignore[misc]
-    other.get_by_role("button", name="Stop").click()
+        expect(tab.locator(".answer.writing").last).to_be_visible()
+        seen = len(tab.locator(".answer").last.inner_text())
+        until(tab, lambda tab=tab, seen=seen: len(tab.locator(".answer").last.inner_text()) > seen, "more words")  # type: ignore[misc]
+    other.get_by_role("button", name="Stop").first.click()
     for tab in (page, other):
-        expect(tab.get_by_text("Stopped here.")).to_be_visible()
-        expect(tab.locator(".answer")).not_to_have_class(re.compile("writing"))
-        expect(tab.locator(".answer")).not_to_be_empty()
-    expect(page.locator(".answer")).to_have_text(other.locator(".answer").inner_text(), use_inner_text=True)
+        expect(tab.get_by_text("Stopped here.").first).to_be_visible()
+        expect(tab.locator(".answer").last).not_to_have_class(re.compile("writing"))
+        expect(tab.locator(".answer").last).not_to_be_empty()
+    expect(page.locator(".answer").last).to_have_text(other.locator(".answer").last.inner_text(), use_inner_text=True)
 
 
 def test_nothing_a_document_says_runs_or_reaches_out(page: Page, faked: Served) -> None:
@@ -88,8 +88,8 @@ def test_nothing_a_document_says_runs_or_reaches_out(page: Page, faked: Served) 
     page.locator("input[type=file]").set_input_files(
         [{"name": name, "mimeType": "text/plain", "buffer": evil.encode()}]
     )
-    expect(page.get_by_text("Read: 1 added")).to_be_visible()
-    expect(page.locator(".wf-row .main")).to_have_text(name)
+    expect(page.get_by_text("Read: 1 added").first).to_be_visible()
+    expect(page.locator(".wf-row .main").first).to_have_text(name)
     page.get_by_role("link", name="Chat").click()
     page.get_by_role("button", name="New conversation").click()
     ask(page, "evil.example onerror script javascript Halden fund end")
@@ -106,8 +106,8 @@ def test_the_answer_is_copied_with_its_sources(page: Page, context: BrowserConte
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(faked.url)
     ask(page, "Which turbine stood still?")
-    page.get_by_role("button", name="Copy the answer with its sources").click()
-    expect(page.get_by_text("Copied")).to_be_visible()
+    page.get_by_role("button", name="Copy the answer with its sources").first.click()
+    expect(page.get_by_text("Copied").first).to_be_visible()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert "Turbine T7 stood still for 41 days" in copied and "Sources:\n[1] turbine-report.pdf · page 1" in copied
 
@@ -116,7 +116,7 @@ def test_a_conversation_is_renamed_and_deleted_from_the_sidebar(page: Page, fake
     page.goto(faked.url)
     ask(page, "Which turbine of all stood still?")
     row = page.locator("[class*='st-key-row-c-'][class*='-open']")
-    expect(page.get_by_role("button", name="Answer again")).to_be_visible()
+    expect(page.get_by_role("button", name="Answer again").first).to_be_visible()
     row.get_by_test_id("stMenuButton").get_by_role("button").last.click()
     page.get_by_role("menuitem", name="Rename").click()
     page.get_by_label("Title").fill("My turbine")

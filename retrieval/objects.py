@@ -124,10 +124,11 @@ class Objects:
     def _move(self, temporary: Path, digest: str) -> None:
         target = self.path(digest)
         with _storage():
-            target.parent.mkdir(exist_ok=True)
+            if not target.parent.is_dir():
+                target.parent.mkdir(exist_ok=True)
+                _sync_folder(self._root)
             temporary.replace(target)
-            for folder in (target.parent, self._root):
-                _sync_folder(folder)
+            _sync_folder(target.parent)
 
 
 def _copy(chunks: Iterable[bytes], out: IO[bytes]) -> tuple[str, int]:

@@ -61,15 +61,19 @@ def fuse(dense: Mapping[int, float], lexical: Mapping[int, float], *, weight: fl
 def distinct(ranked: Sequence[Candidate], vectors: Mapping[int, Vectors], count: int) -> list[Candidate]:
     """The best `count` of which no two say the same; the better one of a pair stays."""
     chosen: list[Candidate] = []
-    seen: list[Vectors] = []
+    seen: np.ndarray | None = None
+    rows = 0
     for candidate in ranked:
         if len(chosen) == count:
             break
         vector = vectors.get(candidate.id)
         if vector is not None:
-            if seen and float(np.max(np.stack(seen) @ vector)) >= _SAME:
+            if seen is None:
+                seen = np.empty((count, len(vector)), dtype=np.float32)
+            if rows and float(np.max(seen[:rows] @ vector)) >= _SAME:
                 continue
-            seen.append(vector)
+            seen[rows] = vector
+            rows += 1
         chosen.append(candidate)
     return chosen
 
@@ -148,16 +152,19 @@ class Searcher:
         if not queries:
             raise UsageError("There is nothing to search for.", hint="Type a question or a few words.")
         best: dict[int, Candidate] = {}
-        passages: dict[int, Passage] = {}
         vectors: dict[int, Vectors] = {}
         for one in queries:
-            for candidate in self._candidates(one, max(_CANDIDATES, 4 * top_k), document_ids, passages, vectors):
+            for candidate in self._candidates(one, max(_CANDIDATES, 2 * top_k), document_ids, vectors):
                 if candidate.id not in best or candidate.score > best[candidate.id].score:
                     best[candidate.id] = candidate
         ranked = sorted(best.values(), key=lambda candidate: (-candidate.score, candidate.id))
+        chosen = distinct(ranked, vectors, top_k)
+        with self._database.read() as conn:
+            passages = self._store.passages(conn, [one.id for one in chosen])
         hits = [
             Hit(passage=passages[one.id], score=one.score, dense=one.dense, lexical=one.lexical)
-            for one in distinct(ranked, vectors, top_k)
+            for one in chosen
+            if one.id in passages  # or it was deleted at this moment
         ]
         try:
             return merge_neighbours(hits, self._page_text) if merge else hits
@@ -169,10 +176,9 @@ class Searcher:
         query: str,
         count: int,
         document_ids: Sequence[int] | None,
-        passages: dict[int, Passage],
         vectors: dict[int, Vectors],
     ) -> list[Candidate]:
-        """Rank one query's candidates; adds what it read to `passages` and `vectors`."""
+        """Rank one query's candidates; adds their vectors to `vectors`."""
         vector = self._embedder.embed_query(query)
         among = None
         if document_ids is not None:
@@ -182,11 +188,10 @@ class Searcher:
         with self._database.read() as conn:
             lexical = dict(self._store.lexical.search(conn, query, count, documents=document_ids))
             lexical |= self._store.lexical.scores(conn, query, sorted(dense.keys() - lexical.keys()))
-            visible = self._store.passages(conn, dense.keys() | lexical.keys())
+            visible = self._store.visible(conn, dense.keys() | lexical.keys())
         found = self._dense.vectors(visible)
         dense = {id_: float(one @ vector) for id_, one in found.items()}
         lexical = {id_: score for id_, score in lexical.items() if id_ in visible}
-        passages |= visible
         vectors |= found
         return fuse(dense, lexical, weight=self._weight)
 

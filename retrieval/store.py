@@ -295,6 +295,15 @@ class Store:
                 found[row.id] = to_passage(row)
         return found
 
+    def visible(self, conn: Connection, ids: Iterable[int]) -> set[int]:
+        """Those of them whose document is visible."""
+        query = select(passages.c.id).join(documents, documents.c.id == passages.c.document)
+        query = query.where(documents.c.state == "ready")
+        found: set[int] = set()
+        for some in _sliced(list(ids)):
+            found.update(conn.execute(query.where(passages.c.id.in_(some))).scalars())
+        return found
+
     def passage_ids(self, conn: Connection, wanted: Sequence[int] | None = None) -> Ids:
         """Ids of the visible passages, of all documents or of `wanted`, in order."""
         query = select(passages.c.id).join(documents, documents.c.id == passages.c.document)

@@ -248,8 +248,10 @@ def _load_tokenizer(folder: Path) -> tuple[Tokenizer, int, int]:
 def _load_model(folder: Path) -> SentenceTransformer:
     import torch
     from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
 
     _weights(folder)
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar for a quarter of a second, on the standard error of whoever asks
     kwargs: dict[str, Any] = {"dtype": torch.bfloat16 if _has_bfloat16() else torch.float32}
     try:
         model = SentenceTransformer(

@@ -18,6 +18,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from provenance.errors import AppError, DocumentError
+from retrieval.background import Background
 from retrieval.chunking import Chunk, document_passages
 from retrieval.document import DocumentInfo, Page, ParsedDocument
 from retrieval.embedder import Vectors
@@ -81,12 +82,21 @@ class _AlreadyThereError(Exception):
 class Adder:
     """Writes documents for one ingest job. Used by one thread."""
 
-    def __init__(self, library: Library, *, run: str, stop: threading.Event, pause: Callable[[], bool] | None) -> None:
+    def __init__(
+        self,
+        library: Library,
+        *,
+        run: str,
+        stop: threading.Event,
+        pause: Callable[[], bool] | None,
+        background: Background,
+    ) -> None:
         self._library = library
         self._store = library.store
         self._run = run
         self._stop = stop
         self._pause = pause
+        self._background = background
 
     def add(self, file: ReadFile, settle: Settle, progress: Progress) -> JobFile:
         """Add a document, or put it in the place of an older version; its outcome.
@@ -211,11 +221,13 @@ class Adder:
         digests = [digest for digest in texts if digest not in known]
         before = part.first + len(part.passages) - len(digests)
         if digests:
-            vectors = self._library.embedder.embed(
-                [texts[digest] for digest in digests],
-                stop=self._stop,
-                pause=self._pause,
-                on_batch=lambda count: progress(before + count, draft.passages),
+            vectors = self._background.call(
+                lambda: self._library.embedder.embed(
+                    [texts[digest] for digest in digests],
+                    stop=self._stop,
+                    pause=self._pause,
+                    on_batch=lambda count: progress(before + count, draft.passages),
+                )
             )
             made.update(zip(digests, vectors, strict=True))
             draft.embedded += len(digests)

@@ -8,7 +8,9 @@ the difference is applied. So the index never needs to be trusted: it is compare
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -36,6 +38,7 @@ class DenseIndex:
         self._index: VectorIndex | None = None
         self._version = -1  # of the library, as far as the index follows it
         self._saved = -1
+        self._saved_at = -math.inf
         self._updating = threading.RLock()
 
     def search(self, query: Vectors, count: int, *, among: Ids | None = None) -> list[tuple[int, float]]:
@@ -66,11 +69,11 @@ class DenseIndex:
                 self._add(conn, index, added)
         self._version = version
 
-    def save(self) -> None:
+    def save(self, *, at_most_every_s: float = 0.0) -> None:
         """Write the index to disk, unless that was done since it last changed. It is only a cache: errors pass."""
         with self._updating:
             index = self._index
-            if index is None or self._saved == self._version:
+            if index is None or self._saved == self._version or time.monotonic() - self._saved_at < at_most_every_s:
                 return
             self._fresh()
             with self._database.read() as conn:
@@ -80,6 +83,7 @@ class DenseIndex:
             with contextlib.suppress(OSError, RuntimeError):  # FAISS raises RuntimeError where it cannot write
                 index.save(self._folder, fingerprint=mark, embedder=self._embedder.digest)
                 self._saved = self._version
+                self._saved_at = time.monotonic()
 
     def problems(self) -> list[str]:
         """Compare every id and every vector with SQLite; one sentence for each kind of difference."""

@@ -2,14 +2,12 @@
 
 Nothing is ever looked up on a hub. The weights load on first use. Several threads may embed at once: the tokenizer is
 never changed after it was made, and the model only computes. Torch gives every thread that computes a team of its own,
-which inherits its priority: so a background thread that calls `lower_priority` first leaves the processor to others.
+which inherits its priority: so what `retrieval.background` computes leaves the processor to others.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import sys
 import threading
 import time
 from collections import OrderedDict
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from tokenizers import Tokenizer
 
-__all__ = ["Embedder", "SentenceEmbedder", "Vectors", "lower_priority"]
+__all__ = ["Embedder", "SentenceEmbedder", "Vectors"]
 
 Vectors = NDArray[np.float32]
 
@@ -181,15 +179,6 @@ class SentenceEmbedder:
             made = self._model(features)["sentence_embedding"].float()
             vectors: Vectors = torch.nn.functional.normalize(made, dim=-1).numpy()
         return vectors
-
-
-def lower_priority() -> None:
-    """Let the calling thread, and every thread it starts from now on, compute only what others leave over.
-
-    Linux gives each thread its own niceness; elsewhere this would slow the whole process, so it does nothing.
-    """
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
 def _batches(tokens: Sequence[Sequence[int]]) -> Iterator[list[int]]:

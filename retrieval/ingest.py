@@ -1,8 +1,8 @@
 """Fills the library in the background: jobs wait in the database, one thread works on them, a kill loses nothing.
 
-The thread and everything under it run at the lowest priority, so that an answer that is being written, or a search,
-does not wait for an ingest. Of several processes with one data folder, the one that holds the folder's ingest lock
-works on the queue; the others' jobs are in the same queue.
+What it computes, and the process that parses, run at the lowest priority, so that an answer that is being written, or
+a search, does not wait for an ingest. Of several processes with one data folder, the one that holds the folder's
+ingest lock works on the queue; the others' jobs are in the same queue.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from filelock import Timeout
 
 from provenance.errors import AppError, NotFoundError, UsageError
 from provenance.ledger import new_run_id
-from retrieval.embedder import lower_priority
+from retrieval.background import Background
+from retrieval.embedder import Vectors
 from retrieval.jobs import Job, JobTable
 from retrieval.library import Library
 from retrieval.objects import Cancelled
@@ -29,6 +30,7 @@ __all__ = ["Ingestor"]
 
 _POLL_S = 0.2
 _RETRY_S = 2.0
+_SAVE_S = 600.0  # the index is only a cache: writing it after every file would cost more than making it again
 _REEMBED = 256  # passages in one step
 
 
@@ -49,6 +51,7 @@ class Ingestor:
         self._table = JobTable()
         self._max_file_mib = max_file_mib
         self._pause = pause
+        self._background = Background("ingest-compute")
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._lock = threading.Lock()
@@ -162,6 +165,7 @@ class Ingestor:
         for thread in (self._thread, self._loader):
             if thread is not None:
                 thread.join()
+        self._background.close()
 
     def _nudge(self) -> None:
         self._warm()
@@ -169,7 +173,7 @@ class Ingestor:
         self._wake.set()
 
     def _warm(self) -> None:
-        """Load the weights in a thread of normal priority: a search that needs them meanwhile would wait for it."""
+        """Load the weights at normal priority: a search that needs them meanwhile would wait for it."""
         with self._lock:
             if self._loader is None:
                 self._loader = threading.Thread(target=self._load, name="ingest-load", daemon=True)
@@ -187,7 +191,6 @@ class Ingestor:
     # The thread.
 
     def _run(self) -> None:
-        lower_priority()
         recovered = False
         while not self._closing.is_set():
             wait_s: float | None = None
@@ -239,6 +242,7 @@ class Ingestor:
                 row,
                 max_file_mib=self._max_file_mib,
                 pause=self._pause,
+                background=self._background,
                 closing=self._closing,
             )
             self._current = run
@@ -246,7 +250,7 @@ class Ingestor:
             if failed is not None:
                 self._given_up[run.job] = failed
             self._current = None
-        self._library.dense.save()
+        self._library.dense.save(at_most_every_s=_SAVE_S)
 
     def _recover(self) -> None:
         with contextlib.suppress(AppError):  # a full disk, say: what is left over harms nobody and goes next time
@@ -264,12 +268,16 @@ class Ingestor:
             if not waiting:
                 return
             try:
-                vectors = library.embedder.embed([text for _, text in waiting], stop=self._closing, pause=self._pause)
+                vectors = self._embed([text for _, text in waiting])
             except Cancelled:
                 return
             with library.database.write() as conn:
                 library.store.add_vectors(conn, [digest for digest, _ in waiting], vectors)
                 library.store.next_version(conn)
+
+    def _embed(self, texts: Sequence[str]) -> Vectors:
+        embed = self._library.embedder.embed
+        return self._background.call(lambda: embed(texts, stop=self._closing, pause=self._pause))
 
 
 def _job_id(run: str) -> str:

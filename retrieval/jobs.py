@@ -115,13 +115,21 @@ class JobTable:
         """The paths a person named."""
         return [Path(os.fsdecode(bytes.fromhex(one))) for one in json.loads(row.roots)]
 
-    def set_state(self, conn: Connection, job: str, state: JobState, *, seconds: float = 0.0) -> None:
-        """Begin or finish a job; `seconds` are added to those of earlier tries."""
+    def begin(self, conn: Connection, job: str) -> bool:
+        """Note that somebody works on a job; False if it is finished already."""
+        open_ = jobs.c.state.in_(("waiting", "running"))
+        return conn.execute(update(jobs).where(jobs.c.id == job, open_).values(state="running")).rowcount > 0
+
+    def finish(self, conn: Connection, job: str, state: JobState, *, seconds: float) -> None:
+        """`seconds` are added to those of earlier tries."""
         conn.execute(update(jobs).where(jobs.c.id == job).values(state=state, seconds=jobs.c.seconds + seconds))
 
     def request_stop(self, conn: Connection, job: str) -> None:
-        """Ask whoever works on it to stop."""
+        """Stop a job that waits; ask whoever works on it to stop if it runs."""
         conn.execute(update(jobs).where(jobs.c.id == job).values(stop=True))
+        waiting = update(jobs).where(jobs.c.id == job, jobs.c.state == "waiting").values(state="stopped")
+        if conn.execute(waiting).rowcount:
+            self.settle_rest(conn, job)
 
     def stop_requested(self, conn: Connection, job: str) -> bool:
         """Whether somebody, in whatever process, asked to stop it."""

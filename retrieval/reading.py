@@ -1,6 +1,7 @@
 """Reads a job's files one ahead of whoever embeds them: digest, copy, parse, while the file before is computed.
 
-At most two documents are in memory: the one being embedded and the next.
+The parsing itself happens in the parser's own process, at the lowest priority. At most two documents are in memory:
+the one being embedded and the next.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from pathlib import Path
 
 from provenance.errors import AppError, DocumentError
 from retrieval.adding import ReadFile
-from retrieval.embedder import lower_priority
 from retrieval.jobs import FileTask
 from retrieval.library import Library
 from retrieval.objects import Cancelled, file_digest
@@ -40,7 +40,7 @@ Result = ReadFile | Known | AppError
 
 
 class FileReader:
-    """One job's files, read by a thread of their own at the lowest priority."""
+    """One job's files, read by a thread of their own."""
 
     def __init__(
         self,
@@ -81,7 +81,6 @@ class FileReader:
             thread.join()
 
     def _run(self) -> None:
-        lower_priority()
         try:
             for task in self._tasks:
                 while not self._room.acquire(timeout=_WAIT_S):

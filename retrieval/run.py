@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row
 
 from provenance.errors import AppError, DocumentError
 from retrieval.adding import Adder, ReadFile
+from retrieval.background import Background
 from retrieval.jobs import FINAL, FileTask, Job, JobFile, JobState, JobTable
 from retrieval.library import Library
 from retrieval.objects import Cancelled
@@ -84,6 +85,7 @@ class JobRun:
         *,
         max_file_mib: int,
         pause: Callable[[], bool] | None,
+        background: Background,
         closing: threading.Event,
     ) -> None:
         self.job: str = row.id
@@ -94,12 +96,14 @@ class JobRun:
         self._row = row
         self._max_file_mib = max_file_mib
         self._closing = closing
-        self._adder = Adder(library, run=row.run, stop=self.stop, pause=pause)
+        self._adder = Adder(library, run=row.run, stop=self.stop, pause=pause, background=background)
         self._asked = 0.0
 
     def execute(self) -> Job | None:
         """Work until the job is finished or the program closes; the failed job, if that could not be written down."""
         try:
+            if not self._start():
+                return None
             self._files()
             if self._closing.is_set() and self.stop.is_set():
                 return None  # the next start takes it up
@@ -109,6 +113,11 @@ class JobRun:
         except Exception as exc:  # noqa: BLE001 -- the border of the thread: a bug must not end every later ingest
             return self._fail(AppError(f"Something unexpected went wrong: {exc!r}.", hint="Please report this."))
         return None
+
+    def _start(self) -> bool:
+        """False if somebody stopped the job before it began."""
+        with self._library.database.write() as conn:
+            return self._table.begin(conn, self.job)
 
     def _files(self) -> None:
         if self._closing.is_set() or self._wants_stop():
@@ -139,8 +148,6 @@ class JobRun:
         """Record that the job begins, find out what its paths mean, and list what is to do."""
         library, table = self._library, self._table
         resumed = self._row.state == "running"
-        with library.database.write() as conn:
-            table.set_state(conn, self.job, "running")
         if not self._row.walked:
             found = [one for root in table.roots(self._row) for one in walk(root, stop=self.stop)]
             with library.database.write() as conn:
@@ -208,7 +215,7 @@ class JobRun:
         reason, hint = ("", "") if error is None else (f"The job ended: {error}", error.hint)
         with self._library.database.write() as conn:
             self._table.settle_rest(conn, self.job, reason=reason, hint=hint)
-            self._table.set_state(conn, self.job, state, seconds=self.progress.seconds)
+            self._table.finish(conn, self.job, state, seconds=self.progress.seconds)
             counts = self._table.statuses(conn, self.job)
             self._library.ledger.append_within(
                 conn,

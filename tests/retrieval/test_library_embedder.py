@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from provenance.errors import RetrievalError
-from retrieval.embedder import SentenceEmbedder, lower_priority
+from retrieval.background import Background
+from retrieval.embedder import SentenceEmbedder
 from retrieval.objects import Cancelled
 
 TEXTS = [
@@ -21,7 +22,7 @@ TEXTS = [
     "Pets are allowed with the landlord's consent. " * 40,  # beyond the model's window
     "",
     "雪の上に兎の足跡がある。 Ein Satz. 🦊",
-    *(f"Sentence {n} is about lighthouses, {'and harbours, ' * n}and their keepers." for n in range(40)),
+    *(f"Sentence {n} is about lighthouses, {'and harbours, ' * n}and their keepers." for n in range(12)),
 ]
 
 NO_NETWORK = """
@@ -52,7 +53,7 @@ def test_vectors_are_those_of_sentence_transformers(minilm: SentenceEmbedder, mo
     theirs = model.encode(TEXTS, normalize_embeddings=True)
     done: list[int] = []
     ours = minilm.embed(TEXTS, on_batch=done.append)
-    assert ours.shape == (len(TEXTS), minilm.dimension) == (44, 384) and ours.dtype == np.float32
+    assert ours.shape == (16, 384) and ours.dtype == np.float32
     assert np.min(np.sum(ours * theirs, axis=1)) > 0.9995  # bfloat16, where the processor has it, costs a little
     np.testing.assert_allclose(np.linalg.norm(ours, axis=1), 1, atol=1e-5)
     assert done == sorted(set(done)) and done[-1] == len(TEXTS)
@@ -76,7 +77,7 @@ def test_a_question_is_embedded_once_and_cannot_be_changed(minilm: SentenceEmbed
 def test_embedding_stops_at_the_next_batch(minilm: SentenceEmbedder) -> None:
     stop = threading.Event()
     with pytest.raises(Cancelled):
-        minilm.embed(TEXTS * 50, stop=stop, on_batch=lambda _: stop.set())
+        minilm.embed(TEXTS * 4, stop=stop, on_batch=lambda _: stop.set())
 
 
 @pytest.mark.model
@@ -90,29 +91,32 @@ def test_loading_and_embedding_reach_no_network(minilm: SentenceEmbedder, models
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives each thread its own niceness")
 def test_background_threads_compute_at_the_lowest_priority_and_queries_do_not(minilm: SentenceEmbedder) -> None:
     """Looks at what /proc says of every thread of this process, and how much each has computed."""
-    minilm.load()
+    minilm.embed_query("Wake up.")
     usual = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
     over = threading.Event()
+    compute = Background("compute")
 
     def ingest() -> None:
-        lower_priority()
         while not over.is_set():
-            minilm.embed(TEXTS)
+            compute.call(lambda: minilm.embed(TEXTS))
 
-    thread = threading.Thread(target=ingest)
     before = _computed()
+    thread = threading.Thread(target=ingest)
     thread.start()
-    time.sleep(3)
-    background = _computed()
-    for n in range(20):
-        minilm.embed_query(f"A question about lighthouses, number {n}? " * 20)
-    after = _computed()
-    over.set()
-    thread.join()
-    busy = {id_: nice for id_, (nice, ticks) in background.items() if ticks - before.get(id_, (0, 0))[1] >= 20}
-    assert busy and set(busy.values()) == {19}
-    used = {id_: ticks - background.get(id_, (0, 0))[1] for id_, (nice, ticks) in after.items() if nice == usual}
-    assert used[threading.get_native_id()] > 0
+    try:
+        deadline = time.monotonic() + 240
+        while not (busy := _busy_since(before)) and time.monotonic() < deadline:  # others may leave it little
+            time.sleep(0.1)
+        meanwhile = _computed()
+        for n in range(20):
+            minilm.embed_query(f"A question about lighthouses, number {n}? " * 20)
+        asking = _busy_since(meanwhile)
+    finally:
+        over.set()
+        thread.join()
+        compute.close()
+    assert set(busy.values()) == {19}
+    assert asking[threading.get_native_id()] == usual
 
 
 @pytest.mark.parametrize("damage", ["no folder", "no weights", "bad config", "bad tokenizer", "bad weights"])
@@ -137,6 +141,11 @@ def _computed() -> dict[int, tuple[int, int]]:
         fields = (task / "stat").read_text().rsplit(")", 1)[1].split()
         found[int(task.name)] = (int(fields[16]), int(fields[11]) + int(fields[12]))
     return found
+
+
+def _busy_since(before: dict[int, tuple[int, int]]) -> dict[int, int]:
+    """Thread id -> niceness of those that have used 50 ms since."""
+    return {id_: nice for id_, (nice, ticks) in _computed().items() if ticks - before.get(id_, (0, 0))[1] >= 5}
 
 
 def _tokenizer() -> str:

@@ -6,6 +6,7 @@ order; what is joined is noted, so that a cut costs at most the parts in flight.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -135,11 +136,10 @@ def _wait(future: Future[Path], partial: Partial, report: Callable[[int], None],
 
 def _bytes_below(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except OSError:  # moved or deleted while we count
-            continue
+    for here, _, names in os.walk(folder):  # unlike rglob it passes over a folder that pip removes while we count
+        for name in names:
+            with contextlib.suppress(OSError):  # moved or deleted while we count
+                total += Path(here, name).stat().st_size
     return total
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -215,8 +215,10 @@ class JobRun:
         reason, hint = ("", "") if error is None else (f"The job ended: {error}", error.hint)
         with self._library.database.write() as conn:
             self._table.settle_rest(conn, self.job, reason=reason, hint=hint)
-            self._table.finish(conn, self.job, state, seconds=self.progress.seconds)
             counts = self._table.statuses(conn, self.job)
+        self._clean_up(state, counts)  # before the job is told finished: who then looks finds nothing left over
+        with self._library.database.write() as conn:
+            self._table.finish(conn, self.job, state, seconds=self.progress.seconds)
             self._library.ledger.append_within(
                 conn,
                 kind="ingest_done",
@@ -224,6 +226,8 @@ class JobRun:
                 body={"job": self.job, "state": state, "seconds": round(self.progress.seconds, 3), "files": counts},
                 contents={} if error is None else {"error": str(error)},
             )
+
+    def _clean_up(self, state: JobState, counts: Mapping[str, int]) -> None:
         if counts.get("failed") or counts.get("stopped"):
             self._library.sweep_originals()
         if state != "done":

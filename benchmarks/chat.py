@@ -2,8 +2,8 @@
 
     wherefrom bench chat [--limit ROUNDS --seed S] [--json]
 
-Measures the `llamacpp` backend alone, without documents or agent. `quiet` says whether the machine was: a busy
-neighbour halves everything, so numbers of a busy machine are worth nothing.
+Measures the `llamacpp` backend alone, then whole conversations with the assistant (`chat_assistant`). `quiet` says
+whether the machine was: a busy neighbour halves everything, so numbers of a busy machine are worth nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from backends.base import BackendContext
 from backends.llm.llamacpp import LlamaCppBackend
 from backends.load import CpuLoad, usable_cores
+from benchmarks.chat_assistant import measure
 
 __all__ = ["run"]
 
@@ -56,12 +57,14 @@ def run(
         answer_tokens: Tokens written per answer.
     Returns:
         Medians over the rounds: seconds to load; tokens/s read and written; milliseconds to the first token cold, for
-        a follow-up of the same conversation, and their ratio; peak memory of the worker; and on what machine.
+        a follow-up of the same conversation, and their ratio; peak memory of the worker; the same of the whole
+        assistant; and on what machine.
     """
     from ui.settings import Settings
 
     settings = Settings()
     chosen = model or settings.model
+    rounds_wanted = limit or 3
     busy_before = _neighbours()
     with tempfile.TemporaryDirectory() as runtime:
         context = BackendContext(
@@ -73,7 +76,9 @@ def run(
         try:
             backend.warm()
             load_s = backend.state().load_s
-            rounds = [_round(backend, random.Random(seed + n), prompt_words, answer_tokens) for n in range(limit or 3)]
+            rounds = [
+                _round(backend, random.Random(seed + n), prompt_words, answer_tokens) for n in range(rounds_wanted)
+            ]
             worker = backend.state()
             memory_mib = _peak_mib(worker.pid)
         finally:
@@ -87,6 +92,7 @@ def run(
         "peak_memory_mib": memory_mib,
         "threads": worker.threads,
         "rounds": len(rounds),
+        "assistant": measure(settings.model_copy(update={"model": chosen}), rounds=rounds_wanted),
         "quiet": busy_before < _QUIET_CORES,
         "machine": _machine(busy_before),
     }

@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.sets import data_folder
+
 __all__ = ["run"]
 
 
@@ -31,7 +33,7 @@ def run(*, data: str | None = None, limit: int = 0, seed: int = 0, **_options: A
     from ui.engine.client import connect
     from ui.settings import Settings
 
-    folder = Path(data) if data else Path(__file__).resolve().parents[2] / "shared" / "eval" / "docs"
+    folder = data_folder(data, "docs")
     questions = [json.loads(line) for line in (folder / "qa.jsonl").read_text(encoding="utf-8").splitlines() if line]
     if limit:
         questions = random.Random(seed).sample(questions, min(limit, len(questions)))

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from agent.guardrails.base import Verdict
 from agent.guardrails.rings import Guards
+from benchmarks.sets import data_folder
 
 __all__ = ["run"]
 
@@ -53,7 +54,7 @@ def run(*, data: str | None = None, limit: int = 0, seed: int = 0, **_options: A
     Returns:
         One JSON object: recall and false alarms by form, personal data's span F1, milliseconds by ring.
     """
-    folder = Path(data) if data else Path(__file__).resolve().parents[2] / "shared" / "eval"
+    folder = data_folder(data)
     guards = Guards()
     bench = _Bench(guards, limit, random.Random(seed))
     bench.read(folder)

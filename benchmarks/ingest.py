@@ -23,6 +23,8 @@ from typing import Any
 
 import psutil
 
+from benchmarks.sets import data_folder
+
 __all__ = ["run", "text_pdf"]
 
 PAGES = 300
@@ -53,7 +55,7 @@ def run(
         For each side seconds, pages a second, passages and peak memory; `speedup` is the ratio of pages a second.
     """
     weights = Path(model) if model else _default_model()
-    folder = Path(data) if data else Path(__file__).resolve().parents[2] / "shared" / "eval" / "docs" / "good"
+    folder = data_folder(data, "docs", "good")
     with tempfile.TemporaryDirectory(prefix="wherefrom-bench-") as work:
         generated = Path(work) / "generated.pdf"
         generated.write_bytes(text_pdf(limit or PAGES, seed=seed))

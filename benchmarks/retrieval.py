@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.sets import data_folder
 from provenance.database import open_database, sqlite_url
 from provenance.ledger import Ledger
 from retrieval.embedder import SentenceEmbedder
@@ -57,7 +58,7 @@ def run(
         The product's nDCG, recall and MRR on all queries and on the odd ones; the same on the odd ones with the weight
         fitted on the even ones, by meaning alone and by words alone; milliseconds a search.
     """
-    folder = Path(data) if data else Path(__file__).resolve().parents[2] / "shared" / "eval" / "ir_cranfield"
+    folder = data_folder(data, "ir_cranfield")
     weights = Path(model) if model else _default_model()
     collection = read_beir(folder) if _find(folder, "corpus.jsonl") else read_squad(folder)
     asked = sorted(set(collection.queries) & set(collection.relevant), key=lambda id_: (len(id_), id_))

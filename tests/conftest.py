@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,13 @@ from provenance.database import Database, open_database, sqlite_url
 from provenance.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _leaks_are_found_where_they_happen() -> Iterator[None]:
+    """Files and sockets nobody closed warn when they are collected; without this, in whatever test runs then."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture

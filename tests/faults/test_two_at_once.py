@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 from agent.updates import Done
@@ -20,22 +21,23 @@ def test_four_people_ask_and_add_at_once(tmp_path: Path) -> None:
     (tmp_path / "keeper.txt").write_text("The keeper of the lighthouse is Oda Brandt.")
 
     def asks(n: int) -> None:
-        client = EngineClient(settings, QUICK)
-        conversation = client.new_conversation()
-        for _ in range(3):
-            last = list(client.watch(client.ask("Who is the keeper of the lighthouse?", conversation=conversation)))[-1]
-            assert isinstance(last, Done), last
-            answers.append(last.answer.text)
-        assert len(client.conversation(conversation)) == 6, n
+        with closing(EngineClient(settings, QUICK)) as client:
+            conversation = client.new_conversation()
+            for _ in range(3):
+                run = client.ask("Who is the keeper of the lighthouse?", conversation=conversation)
+                last = list(client.watch(run))[-1]
+                assert isinstance(last, Done), last
+                answers.append(last.answer.text)
+            assert len(client.conversation(conversation)) == 6, n
 
     def adds(n: int) -> None:
-        client = EngineClient(settings, QUICK)
-        for i in range(3):
-            job = client.upload([(f"note-{n}-{i}.txt", f"Note {n} {i} says {n * 10 + i}.".encode())])
-            while job.state in ("waiting", "running"):
-                time.sleep(0.02)
-                job = client.job(job.id)
-            assert [row.status for row in job.files] == ["added"], job
+        with closing(EngineClient(settings, QUICK)) as client:
+            for i in range(3):
+                job = client.upload([(f"note-{n}-{i}.txt", f"Note {n} {i} says {n * 10 + i}.".encode())])
+                while job.state in ("waiting", "running"):
+                    time.sleep(0.02)
+                    job = client.job(job.id)
+                assert [row.status for row in job.files] == ["added"], job
 
     def guarded(work: object, n: int) -> None:
         try:

@@ -166,6 +166,18 @@ def test_one_child_reads_many_files_whichever_thread_asks(tmp_path: Path) -> Non
     child.wait(5)
 
 
+def test_what_the_owner_holds_does_not_count_as_the_childs_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("some text")
+    held = bytearray(os.urandom(1)) * (700 << 20)  # more than half of what the child may use
+    with Parser(ParseOptions(memory_mib=1024)) as parser:
+        parser.parse(path, "a.txt")
+        first = child_of(parser).pid
+        parser.parse(path, "a.txt")
+        assert child_of(parser).pid == first
+    del held
+
+
 def test_secrets_of_the_environment_stay_with_the_owner(
     mischief: Callable[..., tuple[Parser, Callable[[str], Path]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

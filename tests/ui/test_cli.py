@@ -219,8 +219,11 @@ def test_weights_that_are_here_are_not_fetched_again(run: Run, monkeypatch: pyte
     assert run("models", "fetch")[0] == 2
 
 
-def test_an_offline_machine_is_told_where_the_files_belong(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_offline_machine_is_told_where_the_files_belong(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("WHEREFROM_OFFLINE", "1")
+    monkeypatch.setenv("WHEREFROM_MODELS_DIR", str(tmp_path / "none"))
     status, _, err = run("models", "fetch", "smollm2-135m-instruct-q4_1")
     assert status == 3 and "offline" in err and "Hint: Copy its files into" in err
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from retrieval.passage import Hit, Passage
+from retrieval.passage import Hit, Passage, Place
 
 __all__ = ["Evidence", "EvidenceBoard", "estimate_tokens"]
 
@@ -22,6 +22,7 @@ class Evidence:
     passage: Passage
     document_digest: str
     score: float = 0.0
+    also: tuple[Place, ...] = ()  # where the same stands once more
 
     @property
     def source(self) -> str:
@@ -83,6 +84,7 @@ class EvidenceBoard:
                 passage=hit.passage,
                 document_digest=digest_of(hit.passage.document_id),
                 score=hit.score,
+                also=hit.also,
             )
             cost = estimate_tokens(item.render())
             if spent + cost > budget_tokens and (new or known):

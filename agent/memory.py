@@ -10,7 +10,7 @@ from agent.context import Prompted
 from agent.conversations import Conversations, State, StoredTurn
 from agent.evidence import Evidence
 from agent.updates import Answer
-from retrieval.passage import Passage
+from retrieval.passage import Passage, Place
 
 __all__ = ["ConversationTurns"]
 
@@ -50,4 +50,5 @@ def _turn(stored: StoredTurn) -> Turn:
 
 
 def _evidence(item: dict[str, Any]) -> Evidence:
-    return Evidence(**{**item, "passage": Passage(**item["passage"])})
+    also = tuple(Place(**place) for place in item.get("also", ()))
+    return Evidence(**{**item, "passage": Passage(**item["passage"]), "also": also})

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 __all__ = [
+    "AlsoIn",
     "Answer",
     "Citation",
     "Done",
@@ -29,6 +30,15 @@ class _Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class AlsoIn(_Wire):
+    """Another document in which the same stands."""
+
+    document_id: int
+    document: str
+    page: int
+    page_label: str = ""
+
+
 class Citation(_Wire):
     """One numbered source of an answer: where in which document."""
 
@@ -43,6 +53,7 @@ class Citation(_Wire):
     quote: str
     passage_id: int
     score: float = 0.0
+    also: list[AlsoIn] = Field(default_factory=list)
 
 
 class Timings(_Wire):

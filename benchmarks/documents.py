@@ -90,7 +90,10 @@ def _ask(engine: Any, question: dict[str, Any]) -> dict[str, Any]:
         "answer": text,
         "refused": bool(answer and answer.refused),
         "right": right and not (answer and answer.refused),
-        "cited": any(citation.document == question["doc"] for citation in (answer.citations if answer else [])),
+        "cited": any(
+            question["doc"] in (c.document, *(place.document for place in c.also))
+            for c in (answer.citations if answer else [])
+        ),
         "sources": [f"{c.document} p.{c.page}: {c.quote[:80]}" for c in (answer.citations if answer else [])],
         "seconds": answer.timings.total_s if answer else None,
     }

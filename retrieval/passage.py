@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Hit", "Passage"]
+__all__ = ["Hit", "Passage", "Place"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +24,16 @@ class Passage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where something stands."""
+
+    document_id: int
+    document_name: str
+    page: int
+    page_label: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Hit:
     """A passage with the scores that ranked it; larger is better."""
 
@@ -31,3 +41,4 @@ class Hit:
     score: float  # fused, what the order follows
     dense: float  # cosine, -1..1
     lexical: float  # BM25, 0 where no term matched
+    also: tuple[Place, ...] = ()  # where the same stands once more

@@ -6,6 +6,7 @@ than reciprocal ranks (`benchmarks/retrieval.py`). Whatever the index says, only
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,7 +16,7 @@ from provenance.database import Database
 from provenance.errors import NotFoundError, UsageError
 from retrieval.dense import DenseIndex
 from retrieval.embedder import Embedder, Vectors
-from retrieval.passage import Hit, Passage
+from retrieval.passage import Hit, Passage, Place
 from retrieval.store import Store, passage_digest
 
 __all__ = ["DENSE_WEIGHT", "Candidate", "Searcher", "distinct", "fuse", "merge_neighbours"]
@@ -23,6 +24,8 @@ __all__ = ["DENSE_WEIGHT", "Candidate", "Searcher", "distinct", "fuse", "merge_n
 DENSE_WEIGHT = 0.7
 _CANDIDATES = 100  # of either kind
 _SAME = 0.985  # cosine from which two passages say the same
+_TWINS = 3  # of so many times the passages that are wanted, those that say the same are dropped
+_FIGURE = re.compile(r"\d+")
 _GAP_CHARS = 3  # neighbours are parted by white space at most
 _MERGED_CHARS = 1600
 
@@ -58,23 +61,34 @@ def fuse(dense: Mapping[int, float], lexical: Mapping[int, float], *, weight: fl
     ]
 
 
-def distinct(ranked: Sequence[Candidate], vectors: Mapping[int, Vectors], count: int) -> list[Candidate]:
-    """The best `count` of which no two say the same; the better one of a pair stays."""
-    chosen: list[Candidate] = []
-    seen: np.ndarray | None = None
-    rows = 0
+def distinct(
+    ranked: Sequence[Candidate], vectors: Mapping[int, Vectors], texts: Mapping[int, str], count: int
+) -> list[tuple[Candidate, list[int]]]:
+    """The best `count` of which no two say the same, each with the ids of those that say the same.
+
+    The same means nearly the same vector and exactly the same figures: two years' tables differ in nothing else.
+
+    Args:
+        texts: By id; a candidate without one is left out.
+    """
+    chosen: list[tuple[Candidate, list[int]]] = []
+    figures: list[list[str]] = []
+    seen: dict[int, Vectors] = {}  # by place in `chosen`
     for candidate in ranked:
+        if candidate.id not in texts:
+            continue
+        vector, its_figures = vectors.get(candidate.id), _FIGURE.findall(texts[candidate.id])
+        if vector is not None:
+            near = (n for n, other in seen.items() if figures[n] == its_figures and float(other @ vector) >= _SAME)
+            if (twin := next(near, None)) is not None:
+                chosen[twin][1].append(candidate.id)
+                continue
         if len(chosen) == count:
             break
-        vector = vectors.get(candidate.id)
         if vector is not None:
-            if seen is None:
-                seen = np.empty((count, len(vector)), dtype=np.float32)
-            if rows and float(np.max(seen[:rows] @ vector)) >= _SAME:
-                continue
-            seen[rows] = vector
-            rows += 1
-        chosen.append(candidate)
+            seen[len(chosen)] = vector
+        chosen.append((candidate, []))
+        figures.append(its_figures)
     return chosen
 
 
@@ -98,6 +112,15 @@ def merge_neighbours(hits: Sequence[Hit], page_text: Callable[[int, int], str]) 
 def _z(values: np.ndarray) -> np.ndarray:
     spread = values.std() if len(values) else 0.0
     return (values - values.mean()) / spread if spread > 1e-9 else np.zeros(len(values))
+
+
+def _place(passage: Passage) -> Place:
+    return Place(
+        document_id=passage.document_id,
+        document_name=passage.document_name,
+        page=passage.page,
+        page_label=passage.page_label,
+    )
 
 
 def _neighbours(one: Passage, other: Passage) -> bool:
@@ -158,13 +181,18 @@ class Searcher:
                 if candidate.id not in best or candidate.score > best[candidate.id].score:
                     best[candidate.id] = candidate
         ranked = sorted(best.values(), key=lambda candidate: (-candidate.score, candidate.id))
-        chosen = distinct(ranked, vectors, top_k)
-        with self._database.read() as conn:
-            passages = self._store.passages(conn, [one.id for one in chosen])
+        with self._database.read() as conn:  # one that is missing here was deleted at this moment
+            passages = self._store.passages(conn, [one.id for one in ranked[: _TWINS * top_k]])
+        texts = {id_: passage.text for id_, passage in passages.items()}
         hits = [
-            Hit(passage=passages[one.id], score=one.score, dense=one.dense, lexical=one.lexical)
-            for one in chosen
-            if one.id in passages  # or it was deleted at this moment
+            Hit(
+                passage=passages[one.id],
+                score=one.score,
+                dense=one.dense,
+                lexical=one.lexical,
+                also=tuple(_place(passages[twin]) for twin in twins),
+            )
+            for one, twins in distinct(ranked, vectors, texts, top_k)
         ]
         try:
             return merge_neighbours(hits, self._page_text) if merge else hits

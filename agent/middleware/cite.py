@@ -13,7 +13,7 @@ from agent.context import RunContext
 from agent.evidence import Evidence
 from agent.grounding import Checked, best_span, check_answer, sentences, strip_marks
 from agent.middleware.record import LedgerWriter
-from agent.updates import Citation
+from agent.updates import AlsoIn, Citation
 
 __all__ = ["NOT_IN_DOCUMENTS", "CiteMiddleware", "cite", "nearest"]
 
@@ -129,4 +129,8 @@ def _citation(item: Evidence, sentence: str) -> Citation:
         quote=passage.text[start:end],
         passage_id=passage.id,
         score=round(item.score, 6),
+        also=[
+            AlsoIn(document_id=p.document_id, document=p.document_name, page=p.page, page_label=p.page_label)
+            for p in item.also
+        ],
     )

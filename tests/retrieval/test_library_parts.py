@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from provenance.errors import DocumentError, StorageError
+from retrieval.embedder import Vectors
 from retrieval.index import VectorIndex, fingerprint
 from retrieval.lexical import match_expression
 from retrieval.objects import Cancelled, Objects, file_digest
@@ -44,8 +45,15 @@ def test_fusion_of_one_kind_or_of_nothing_keeps_its_order() -> None:
 def test_of_two_passages_that_say_the_same_the_better_one_stays() -> None:
     ranked = fuse({1: 0.9, 2: 0.8, 3: 0.1}, {})
     vectors = dict(zip((1, 2, 3), unit([1, 0], [1, 0.01], [0, 1]), strict=True))
-    assert [one.id for one in distinct(ranked, vectors, 3)] == [1, 3]
-    assert [one.id for one in distinct(ranked, {}, 2)] == [1, 2]
+    same = {1: "won 3", 2: "3 were won", 3: "lost"}
+
+    def kept(vectors: dict[int, Vectors], texts: dict[int, str], count: int) -> list[tuple[int, list[int]]]:
+        return [(one.id, twins) for one, twins in distinct(ranked, vectors, texts, count)]
+
+    assert kept(vectors, same, 3) == kept(vectors, same, 2) == [(1, [2]), (3, [])]
+    assert kept({}, same, 2) == [(1, []), (2, [])]
+    assert kept(vectors, same | {2: "4 were won"}, 3) == [(1, []), (2, []), (3, [])]  # other figures say something else
+    assert kept(vectors, {1: "won 3", 3: "lost"}, 3) == [(1, []), (3, [])]
 
 
 def test_an_index_gives_back_what_was_added_and_not_what_was_removed(tmp_path: Path) -> None:

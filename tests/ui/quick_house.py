@@ -93,7 +93,7 @@ def build(settings: Settings) -> Services:
 class ReadingParts(QuickParts):
     """Quick, but with the real parser."""
 
-    _parser = Parts._parser
+    _parser = Parts._parser  # type: ignore[assignment]
 
 
 def build_reading(settings: Settings) -> Services:

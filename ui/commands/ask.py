@@ -47,6 +47,7 @@ def answer_fields(answer: Answer) -> dict[str, object]:
                 "document_id": c.document_id,
                 "start": c.start,
                 "end": c.end,
+                "also": [{"document": other.document, "page": other.page} for other in c.also],
             }
             for c in answer.citations
         ],
@@ -61,7 +62,8 @@ def answer_fields(answer: Answer) -> dict[str, object]:
 def show_sources(answer: Answer, output: Output) -> None:
     """The numbered sources, or the nearest passages where the documents do not say."""
     for c in answer.citations:
-        output.line(f"  [{c.n}] {place(c.document, c.page_label)}: {_short(c.quote)}")
+        also = "".join(f"; also in {place(other.document, other.page_label)}" for other in c.also)
+        output.line(f"  [{c.n}] {place(c.document, c.page_label)}: {_short(c.quote)}{also}")
     if answer.refused and answer.nearest:
         output.line("Nearest in your documents:")
         for c in answer.nearest:

@@ -23,6 +23,12 @@ def where(citation: Citation) -> str:
     return f"{citation.document} · {citation.page_label}" if citation.page_label else citation.document
 
 
+def also_in(citation: Citation) -> str:
+    """The other documents in which the same stands; empty where there is none."""
+    places = [f"{p.document} · {p.page_label}" if p.page_label else p.document for p in citation.also]
+    return f"also in {', '.join(places)}" if places else ""
+
+
 def draw_text(key: str, text: str, citations: Iterable[Citation], *, doing: Doing | None = None) -> None:
     """The text of an answer. A click on a citation opens its page.
 
@@ -81,8 +87,9 @@ def _sources(title: str, citations: list[Citation], key: str) -> None:
         st.html(f'<div class="wf-label">{esc(title)}</div>')
         for citation in citations:
             quote = plain(shorten(citation.quote, 130))
+            also = f" · :small[{plain(shorten(also_in(citation), 90))}]" if citation.also else ""
             st.button(
-                f":yellow-badge[{citation.n}] **{plain(shorten(where(citation), 90))}** — {quote}",
+                f":yellow-badge[{citation.n}] **{plain(shorten(where(citation), 90))}** — {quote}{also}",
                 key=f"source-{key}-{citation.n}",
                 help="Show the page with this passage",
                 on_click=open_citation,
@@ -110,7 +117,10 @@ def copy_text(answer: Answer) -> str:
     lines = [answer.text]
     if answer.citations:
         lines += ["", "Sources:"]
-        lines += [f"[{c.n}] {where(c)}: “{shorten(c.quote, 300)}”" for c in answer.citations]
+        lines += [
+            f"[{c.n}] {where(c)}: “{shorten(c.quote, 300)}”{'; ' + also_in(c) if c.also else ''}"
+            for c in answer.citations
+        ]
     lines += ["", f"Record: {answer.run}"]
     return "\n".join(lines)
 

@@ -190,6 +190,7 @@ class Assistant:
             text=text,
             refused=context.refused,
             reason=context.reason,
+            words="" if context.refused else context.words,
             citations=citations,
             nearest=nearest(context.used, context.question) if context.refused else [],
             timings=context.timings(),

@@ -51,7 +51,8 @@ class RunContext:
     hits: list[Hit] = field(default_factory=list)
     tool: str = ""
     written: str = ""  # what a person has seen of the answer so far
-    doubt: float | None = None  # that a passage holds the answer; see `agent.middleware.steer`
+    doubt: float | None = None  # the probability that no passage holds the answer; see `agent.reading`
+    words: str = ""  # the fewest words that are the answer, as they stand in a passage
     refused: bool = False
     reason: str = ""
     began: float = field(default_factory=time.perf_counter)

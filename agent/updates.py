@@ -79,6 +79,7 @@ class Answer(_Wire):
     text: str  # with [n] marks; every n is in `citations`
     refused: bool  # said plainly: not in the documents, or blocked by a guard
     reason: str = ""  # why refused
+    words: str = ""  # the fewest words that are the answer, as they stand in a source; empty where there are none
     citations: list[Citation] = Field(default_factory=list)
     nearest: list[Citation] = Field(default_factory=list)  # offered when the documents do not hold the answer
     timings: Timings = Field(default_factory=Timings)

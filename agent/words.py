@@ -6,8 +6,11 @@ import re
 import unicodedata
 from functools import lru_cache
 
-__all__ = ["QUESTION_WORDS", "content_words", "word_set"]
+__all__ = ["QUESTION_WORDS", "content_words", "folded", "word_set"]
 
+_QUOTES = str.maketrans("“”„‘’‚–—", "\"\"\"'''--")
+_GAPS = re.compile(r"\s+")
+_THOUSANDS = re.compile(r"(?<=\d)[,\u202f\u00a0'’](?=\d{3}(?!\d))")
 _WORD = re.compile(r"[^\W_]+(?:[.,'’\-][^\W_]+)*", re.UNICODE)
 _STOP = frozenset(
     """a an and are as at be been being but by can could did do does for from had has have he her hers him his how i if
@@ -42,6 +45,17 @@ def content_words(text: str) -> list[str]:
         ['keeper', 'deliver', '10000', 'lamp']
     """
     return [_fold(word) for word in _WORD.findall(text) if word.casefold() not in _STOP]
+
+
+def folded(text: str) -> str:
+    """A text as exact quotes are compared: case, gaps, quotation marks and thousands separators do not count.
+
+    Example:
+        >>> folded("The “lamp”   of 10,000 watts")
+        'the "lamp" of 10000 watts'
+    """
+    text = unicodedata.normalize("NFKC", text).casefold().translate(_QUOTES)
+    return _GAPS.sub(" ", _THOUSANDS.sub("", text)).strip()
 
 
 @lru_cache(maxsize=512)

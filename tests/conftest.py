@@ -9,11 +9,14 @@ from pathlib import Path
 
 import platformdirs
 import pytest
+from hypothesis import settings
 
 from provenance.database import Database, open_database, sqlite_url
 from provenance.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parent.parent
+settings.register_profile("patient", deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -13,7 +13,9 @@ from agent.context import RunContext
 from agent.evidence import Evidence
 from agent.grounding import Checked, best_span, check_answer, sentences, strip_marks
 from agent.middleware.record import LedgerWriter
+from agent.reading import asks_for_words, place_of
 from agent.updates import AlsoIn, Citation
+from agent.words import folded
 
 __all__ = ["NOT_IN_DOCUMENTS", "CiteMiddleware", "cite", "nearest"]
 
@@ -53,7 +55,11 @@ class CiteMiddleware(AgentMiddleware[Any, RunContext]):
         raw = str(state["messages"][-1].text)
         with context.step("check") as shown:
             checked = check_answer(raw, context.board.items, context.question)
-            refused = _says_no(raw) or not checked.supported
+            words = _words_alone(context) if not _says_no(raw) else ""
+            kept = _without_unsupported(checked) if checked.supported else words
+            if words and folded(context.words) not in folded(kept):
+                kept = words  # the sentence lost what it was to say
+            refused = _says_no(raw) or not kept
             self._ledger.append(
                 kind="grounding",
                 run=context.run,
@@ -73,8 +79,15 @@ class CiteMiddleware(AgentMiddleware[Any, RunContext]):
                 return {"messages": [AIMessage(content=NOT_IN_DOCUMENTS)]}
             supported = sum(1 for sentence in checked.sentences if sentence.numbers)
             shown["detail"] = f"{supported} of {len(checked.sentences)} sentences are borne out by a passage"
-        kept = _without_unsupported(checked)
         return {"messages": [AIMessage(content=kept)]}
+
+
+def _words_alone(context: RunContext) -> str:
+    """The words that the model copied, with their source: what is left where its sentence says something else."""
+    if not context.words or not asks_for_words(context.question):
+        return ""
+    item = place_of(context.words, context.question, context.board.items)
+    return "" if item is None else f"{context.words} [{item.n}]"
 
 
 def _without_unsupported(checked: Checked) -> str:

@@ -7,7 +7,6 @@ conversation. A larger model may be given LangChain's free tool loop instead (`s
 from __future__ import annotations
 
 import json
-import math
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -19,10 +18,11 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Huma
 from langchain_core.runnables import Runnable
 
 from agent.context import Prompted, RunContext, RunStopped
+from agent.figures import figure_for, with_figure
 from agent.gate import StreamGate
-from agent.grounding import coverage
 from agent.middleware.cite import NOT_IN_DOCUMENTS
 from agent.prompts import Prompt
+from agent.reading import DOUBT_THRESHOLD, READ_SCHEMA, READ_TOKENS, asks_for_words, doubt, place_of, read
 from agent.updates import Token
 from backends.cancellation import GenerationStopped
 from provenance.errors import GenerationError
@@ -40,25 +40,13 @@ PLAN_SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
 }
 PLAN_TOKENS = 80
-FOUND_TOKENS = 12
-# Doubt = what the model gives to "not found" and the share of the question's words that no passage holds, weighed.
-# Above the threshold the assistant says so instead of guessing. How the numbers were found: decision 0003.
-DOUBT_THRESHOLD = 0.332
-NOT_FOUND_WEIGHT = 0.6
-UNCOVERED_WEIGHT = 0.3
-UNMEASURED_FOUND = 0.65  # where the engine gives no probabilities and the model said "found"
-_FOUND = (
-    "{passages}\n\n"
-    'Do these passages contain the answer to "{question}"? '
-    'Reply with JSON only: {{"found": true}} or {{"found": false}}.'
+_READ = (
+    "{passages}\n\nQuestion: {question}\n"
+    "Answer in as few words as possible, copied exactly from the passages. "
+    'If the passages do not say it, answer "none". Reply with JSON only: {{"answer": "..."}}'
 )
-FOUND_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {"found": {"type": "boolean"}},
-    "required": ["found"],
-    "additionalProperties": False,
-}
-_ANSWER = "Using the passages, answer in one or two sentences: {question}"
+_SENTENCE = 'Now write the answer to "{question}" as one sentence. Use these words exactly: {words}'
+_ANSWER = "Now answer from the passages, in one to three sentences: {question}"
 _REPLY = "No passages are needed. Reply in one or two short, friendly sentences. State no facts about the world."
 _GREETING = re.compile(
     r"^\W*(hi|hello|hey|thanks|thank you|good (morning|afternoon|evening|day)|hallo|"
@@ -119,22 +107,28 @@ class SteerMiddleware(AgentMiddleware[Any, RunContext]):
         return tool, query
 
     def _from_passages(self, model: BaseChatModel, context: RunContext, passages: str) -> AIMessage:
-        """First whether the passages hold the answer; only then the answer."""
+        """First the words that are the answer, or none; only then the sentence."""
         if not context.used:
             context.refused, context.reason = True, "No passage was found."
             return AIMessage(content=NOT_IN_DOCUMENTS)
-        turn = Prompted(role="user", content=_FOUND.format(passages=passages, question=context.question))
+        turn = Prompted(role="user", content=_READ.format(passages=passages, question=context.question))
         context.exchange.append(turn)
         with context.step("read", clock="read") as shown:
-            bound = _constrained(model, "found", FOUND_SCHEMA, FOUND_TOKENS, context, logprobs=True, top_logprobs=10)
-            text, whole = self._stream(bound, context, "found", None)
-            context.doubt = _doubt(context, _read_found(text, whole))
+            bound = _constrained(model, "answer", READ_SCHEMA, READ_TOKENS, context, logprobs=True, top_logprobs=10)
+            text, whole = self._stream(bound, context, "read", None)
+            reading = read(text, whole.response_metadata if whole is not None else {})
+            reading = with_figure(reading, figure_for(context.question, context.board.items))
+            context.doubt = doubt(reading, context.question, context.board.items)
             sure = context.doubt < DOUBT_THRESHOLD
+            if sure and place_of(reading.words, context.question, context.board.items) is not None:
+                context.words = reading.words
             shown["detail"] = "the passages hold it" if sure else "no passage holds it"
             context.exchange.append(Prompted(role="assistant", content=text))
         if not sure:
             context.refused, context.reason = True, "The passages that were found do not hold the answer."
             return AIMessage(content=NOT_IN_DOCUMENTS)
+        if reading.words and asks_for_words(context.question):
+            return self._answer(model, context, _SENTENCE.format(question=context.question, words=reading.words))
         return self._answer(model, context, _ANSWER.format(question=context.question))
 
     def _answer(self, model: BaseChatModel, context: RunContext, ask: str) -> AIMessage:
@@ -196,27 +190,6 @@ def _constrained(
         seed=context.seed,
         **more,
     )
-
-
-def _doubt(context: RunContext, found: float) -> float:
-    texts = (f"{item.source} {item.passage.heading}\n{item.passage.text}" for item in context.board.items)
-    uncovered = 1.0 - coverage(context.question, texts)
-    return NOT_FOUND_WEIGHT * (1.0 - found) + UNCOVERED_WEIGHT * uncovered
-
-
-def _read_found(text: str, whole: AIMessageChunk | None) -> float:
-    """How likely "found" is, 0..1: from the probabilities at the deciding token, else from what was written."""
-    content = ((whole.response_metadata if whole is not None else {}).get("logprobs") or {}).get("content") or []
-    for token in content:
-        if str(token.get("token", "")).strip().lower() in ("true", "false"):
-            mass = {"true": 0.0, "false": 0.0}
-            for item in token.get("top_logprobs", []):
-                word = str(item["token"]).strip().lower()
-                if word in mass:
-                    mass[word] += math.exp(float(item["logprob"]))
-            if sum(mass.values()) > 0:
-                return mass["true"] / sum(mass.values())
-    return UNMEASURED_FOUND if "true" in text.lower() else 0.0
 
 
 def _message(prompted: Prompted) -> BaseMessage:

@@ -77,7 +77,11 @@ def _house(script: list[str], **settings: Any) -> House:
     return House(model=model, ledger=ledger, turns=turns, assistant=assistant)
 
 
-FIRST = [plan("search_documents", "visitor income 2023"), '{"found": true}', "The trust earned 412,300 crowns in 2023."]
+FIRST = [
+    plan("search_documents", "visitor income 2023"),
+    '{"answer": "412,300 crowns"}',
+    "The trust earned 412,300 crowns in 2023.",
+]
 
 
 def test_an_answer_cites_the_exact_place() -> None:
@@ -123,7 +127,7 @@ def test_a_follow_up_extends_the_prompt_byte_for_byte() -> None:
         [
             *FIRST,
             plan("search_documents", "visitor income 2024"),
-            '{"found": true}',
+            '{"answer": "455,120 crowns"}',
             "It earned 455,120 crowns in 2024.",
         ]
     )
@@ -145,20 +149,35 @@ def test_no_passage_means_a_refusal_without_asking_the_model_for_an_answer() -> 
 
 
 def test_a_model_that_finds_no_passage_refuses_and_offers_the_nearest() -> None:
-    house = _house([plan("search_documents", "keeper salary"), '{"found": false}'])
+    house = _house([plan("search_documents", "keeper salary"), '{"answer": "none"}'])
     answer = house.ask("What salary did the keeper get?")
     assert answer.refused and answer.nearest and not answer.citations
 
 
 def test_an_invented_answer_is_not_shown_as_an_answer() -> None:
-    house = _house([plan("search_documents", "keeper salary"), '{"found": true}', "The keeper got 99 dollars."])
+    house = _house(
+        [plan("search_documents", "keeper salary"), '{"answer": "99 dollars"}', "The keeper got 99 dollars."]
+    )
     answer = house.ask("What salary did the keeper get?")
     assert answer.refused and answer.text == NOT_IN_DOCUMENTS
     assert isinstance(house.updates[-1], Done)
 
 
+def test_a_sentence_that_lost_the_words_gives_way_to_them() -> None:
+    house = _house([*FIRST[:2], "The trust earned money from visitors in 2023."])
+    answer = house.ask("How much did the trust earn from visitors in 2023?")
+    assert answer.text == "412,300 crowns [1]" and answer.words == "412,300 crowns"
+    assert [citation.page for citation in answer.citations] == [2]
+
+
+def test_an_explanation_needs_no_certain_words() -> None:
+    house = _house([*FIRST[:2], "In 2024 the trust earned 455,120 crowns, more than before."])
+    answer = house.ask("How did the income of the trust from visitors change after 2023?")
+    assert answer.text.startswith("In 2024 the trust earned 455,120 crowns") and answer.citations
+
+
 def test_an_unsupported_sentence_is_left_out() -> None:
-    house = _house([FIRST[0], '{"found": true}', "The trust earned 412,300 crowns in 2023. Giraffes dance on Mondays."])
+    house = _house([*FIRST[:2], "The trust earned 412,300 crowns in 2023. Giraffes dance on Mondays."])
     answer = house.ask("What did the trust earn from visitors in 2023?")
     assert answer.text == "The trust earned 412,300 crowns in 2023. [1]"
 
@@ -201,7 +220,7 @@ def test_stop_ends_the_run_and_keeps_what_was_written() -> None:
 
 
 def test_a_broken_model_is_recorded_and_told() -> None:
-    house = _house([FIRST[0], '{"found": true}', ""])
+    house = _house([*FIRST[:2], ""])
     with pytest.raises(GenerationError):
         house.ask("What did the trust earn from visitors in 2023?")
     assert isinstance(house.updates[-1], Failed) and house.updates[-1].hint
@@ -236,7 +255,7 @@ def test_an_instruction_inside_a_document_is_put_aside() -> None:
 
 def test_a_pasted_secret_reaches_neither_the_model_nor_the_answer() -> None:
     secret = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
-    house = _house([plan("search_documents", "token"), '{"found": true}', "ok"])
+    house = _house([plan("search_documents", "token"), '{"answer": "yes"}', "ok"])
     house.ask(f"Is the trust's token {secret} still valid?")
     assert not any(secret in str(message.content) for call in house.model.asked for message in call)
 
@@ -274,12 +293,16 @@ def test_regenerating_leaves_the_old_answer_out_of_the_prompt() -> None:
 
 
 def test_an_answer_that_says_it_is_not_there_is_a_refusal() -> None:
-    house = _house([FIRST[0], '{"found": true}', "The visitors of 2023 are not mentioned in the given passages."])
+    house = _house([*FIRST[:2], "The visitors of 2023 are not mentioned in the given passages."])
     assert house.ask("What did the trust earn from visitors in 2023?").refused
 
 
 def test_a_plain_negative_answer_is_no_refusal() -> None:
     house = _house(
-        [FIRST[0], '{"found": true}', "The trust was not found by visitors in 2023; it earned 412,300 crowns."]
+        [
+            FIRST[0],
+            '{"answer": "412,300 crowns"}',
+            "The trust was not found by visitors in 2023; it earned 412,300 crowns.",
+        ]
     )
     assert not house.ask("What did the trust earn from visitors in 2023?").refused

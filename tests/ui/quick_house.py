@@ -34,14 +34,13 @@ class SteeredFake(FakeChatModel):
         question = next((text for text in reversed(said) if "passages" not in text.lower()), "")
         if '"tool"' in known:
             return json.dumps({"tool": "search_documents", "query": question[:200]})
-        if '"found"' in known:
-            return json.dumps({"found": not any(word in question for word in UNANSWERABLE)})
-        read = "\n".join(str(m.text).split("Do these passages")[0] for m in messages if "Passages:" in str(m.text))
+        read = "\n".join(str(m.text).split("Question:")[0] for m in messages if "Passages:" in str(m.text))
         sentences = [part.strip() for part in re.split(r"(?<=[.!?])\s+|\n", read) if len(part.split()) > 3]
-        asked = set(re.findall(r"\w{3,}", question.lower()))
-        return max(
-            sentences or ["Nothing is known."], key=lambda part: len(asked & set(re.findall(r"\w{3,}", part.lower())))
-        )
+        asked = _words(question)
+        best = max(sentences or ["Nothing is known."], key=lambda part: len(asked & _words(part)))
+        if '"answer"' in known:
+            return json.dumps({"answer": "none" if any(word in question for word in UNANSWERABLE) else best})
+        return best
 
 
 def _words(text: str) -> set[str]:

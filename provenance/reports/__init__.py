@@ -1,1 +1,0 @@
-"""Reports for people about one answer: HTML, PDF and DOCX from one description."""

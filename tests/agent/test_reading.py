@@ -1,0 +1,135 @@
+"""What is read from the passages: words, doubt, figures bound to what they count."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from agent.evidence import Evidence
+from agent.figures import figure_for, with_figure
+from agent.reading import Reading, asks_for_words, doubt, in_another_row, missing_names, place_of, read
+from retrieval.passage import Passage
+
+MEMO = """\
+To whom it may concern:
+There were 20,000 bottles of water, 10,000 blankets, and 200 laptops delivered on January 23,
+2023. A total of 3 trucks were used for 15 hours."""
+CUPS = """\
+Team | Location | Stanley Cups
+Team: Blues | Location: STL | Stanley Cups: 1
+Team: Leafs | Location: TOR | Stanley Cups: {}"""
+
+
+def evidence(*texts: str, heading: str = "") -> list[Evidence]:
+    return [
+        Evidence(
+            n=n,
+            document_digest="d",
+            passage=Passage(
+                id=n,
+                document_id=n,
+                document_name=f"{n}.txt",
+                page=1,
+                page_label="",
+                start=0,
+                end=len(text),
+                text=text,
+                heading=heading if n == 1 else "",
+                digest=hashlib.sha256(text.encode()).hexdigest(),
+            ),
+        )
+        for n, text in enumerate(texts, start=1)
+    ]
+
+
+def metadata(*tokens: tuple[str, dict[str, float]]) -> dict[str, Any]:
+    content = [
+        {"token": token, "top_logprobs": [{"token": text, "logprob": value} for text, value in top.items()]}
+        for token, top in tokens
+    ]
+    return {"logprobs": {"content": content}}
+
+
+def test_the_probability_of_none_is_that_of_its_first_token() -> None:
+    head: list[tuple[str, dict[str, float]]] = [('{"', {}), ("answer", {}), ('":', {}), (' "', {})]
+    said = read('{"answer": "15 hours"}', metadata(*head, ("15", {"15": -0.1054, "none": -2.3026, "No": -20.0})))
+    assert said.words == "15 hours" and said.none == pytest.approx(0.1, abs=1e-3)
+    assert read('{"answer": "None."}', metadata(*head, ("None", {"None": 0.0}))) == Reading(words="", none=1.0)
+
+
+def test_without_probabilities_what_was_written_decides() -> None:
+    sure, unsure = read('{"answer": "15"}', {}), read('{"answer": "none"}', {})
+    assert sure.none < 0.5 < unsure.none
+    assert read('{"answer": "cut o', {}).words == "cut o"
+    assert read("nonsense", {}).words == ""
+
+
+def test_doubt_grows_with_none_with_names_that_are_nowhere_and_with_words_that_are_nowhere() -> None:
+    given = evidence(MEMO)
+    plain = doubt(Reading(words="3 trucks", none=0.1), "How many trucks were used?", given)
+    assert plain < doubt(Reading(words="3 trucks", none=0.8), "How many trucks were used?", given)
+    assert plain < doubt(Reading(words="nine trucks", none=0.1), "How many trucks were used?", given)
+    assert plain < doubt(Reading(words="3 trucks", none=0.1), "How many trucks were used in Skarnholm?", given)
+
+
+def test_a_name_that_stands_nowhere_is_missing() -> None:
+    assert missing_names(
+        "How many Stanley Cups do the Canadiens have?", ["Stanley Cups of the Blues"]
+    ) == pytest.approx(1 / 3)
+    assert missing_names("Where is it?", ["somewhere"]) == 0.0
+    assert missing_names("What was it in 2019?", ["in 2018"]) == 1.0
+
+
+def test_words_stand_where_the_question_is_talked_about() -> None:
+    given = evidence("The lamp was changed after 15 years.", "The trucks were used for 15 hours.")
+    found = place_of("15", "For how long were the trucks used?", given)
+    assert found is not None and found.n == 2
+    assert place_of("16", "For how long were the trucks used?", given) is None
+    assert place_of("the Trucks  were", "x", given) is not None
+
+
+@pytest.mark.parametrize("question", ["Who is the keeper?", "How many lamps?", "And in 2024?", "Wie viele Lampen?"])
+def test_some_questions_want_words(question: str) -> None:
+    assert asks_for_words(question)
+
+
+@pytest.mark.parametrize(
+    "question", ["Why did it stop?", "How does the lamp work?", "Please summarise the report", "Wie funktioniert das?"]
+)
+def test_others_want_an_explanation(question: str) -> None:
+    assert not asks_for_words(question)
+
+
+def test_a_figure_belongs_to_what_it_counts() -> None:
+    given = evidence(MEMO)
+    blankets = figure_for("How many blankets were delivered on January 23, 2023?", given)
+    assert blankets is not None and blankets.text == "10,000"
+    laptops = figure_for("How many laptops were delivered?", given)
+    assert laptops is not None and laptops.text == "200"
+    assert figure_for("How many chairs were delivered?", given) is None
+    assert figure_for("Who delivered the blankets?", given) is None
+
+
+def test_the_table_whose_heading_fits_the_question_gives_the_figure() -> None:
+    given = evidence(CUPS.format(0), CUPS.format(13), heading="Stanley Cups Since 67")
+    since = figure_for("How many Stanley Cups have the Leafs won since 67?", given)
+    assert since is not None and since.text == "0" and since.evidence.n == 1
+    assert figure_for("How many Stanley Cups do the Leafs have?", given) is None  # 0 or 13: both fit
+    assert figure_for("How many Stanley Cups do the Canadiens have?", given) is None
+
+
+def test_a_figure_of_another_row_is_no_answer() -> None:
+    given = evidence(CUPS.format(13))
+    assert in_another_row("1", "How many Stanley Cups do the Canadiens have?", given)
+    assert not in_another_row("13", "How many Stanley Cups do the Leafs have?", given)
+    assert not in_another_row("15", "How long were the trucks of Lund used?", evidence(MEMO))  # no table
+
+
+def test_a_figure_replaces_a_wrong_one_only() -> None:
+    figure = figure_for("How many blankets were delivered?", evidence(MEMO))
+    assert with_figure(Reading(words="20,000", none=0.3), figure).words == "10,000"
+    right = Reading(words="10000 blankets", none=0.3)
+    assert with_figure(right, figure) == right
+    assert with_figure(right, None) == right

@@ -236,6 +236,8 @@ class Assistant:
             "timings": answer.timings.model_dump(),
             "model": answer.model,
         }
+        if context.text_mark is not None and not answer.refused:
+            body["text_mark"] = context.text_mark
         self._ledger.append(
             kind=kind, run=context.run, body=body, contents={"answer": answer.text, "reason": answer.reason}
         )

@@ -55,6 +55,7 @@ class RunContext:
     words: str = ""  # the fewest words that are the answer, as they stand in a passage
     refused: bool = False
     reason: str = ""
+    text_mark: dict[str, Any] | None = None  # which mark the answer was written with; never the key
     began: float = field(default_factory=time.perf_counter)
     first_token_s: float | None = None
     seconds: dict[str, float] = field(default_factory=dict)

@@ -7,6 +7,7 @@ method that raises.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from pydantic import BaseModel
 
-__all__ = ["Backend", "BackendContext", "ChatBackend", "Kind", "ModelIdentity"]
+    from provenance.textmark.marker import TextMarker
+
+__all__ = ["Backend", "BackendContext", "ChatBackend", "Kind", "MarksText", "ModelIdentity"]
 
 
 class Kind(StrEnum):
@@ -37,6 +40,10 @@ class ModelIdentity:
     details: dict[str, Any] = field(default_factory=dict)  # library versions, device, threads, quantization
 
 
+def _no_mark() -> None:
+    return None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BackendContext:
     """What the house hands to every backend when it is built."""
@@ -44,6 +51,7 @@ class BackendContext:
     models_dir: str  # verified weights lie here
     runtime_dir: str  # sockets, logs, scratch; private to this user
     options: dict[str, Any] = field(default_factory=dict)  # the backend's section of the settings
+    text_mark: Callable[[], TextMarker | None] = _no_mark  # what marks free text; None where a setting turned it off
 
 
 class Backend(Protocol):
@@ -81,3 +89,15 @@ class ChatBackend(Backend, Protocol):
 
     def identity(self, options: BaseModel | None = None) -> ModelIdentity:
         """What the ledger writes down about this model."""
+
+
+@runtime_checkable
+class MarksText(Protocol):
+    """A chat model that can put a keyed mark into free text while it decodes.
+
+    `.bind(text_mark=True)` asks for it, for one call. It is never put into what a schema, a grammar or tools shape,
+    whatever is asked. What was applied, without the key, stands in `response_metadata["text_mark"]` of the last chunk;
+    nothing stands there when none was.
+    """
+
+    text_mark: TextMarker | None

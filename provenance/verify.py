@@ -24,11 +24,12 @@ from provenance.credentials.store import ManifestStore
 from provenance.errors import UsageError
 from provenance.fingerprint import SHORTEST, FingerprintIndex, Match
 from provenance.sketch import words_of
+from provenance.textmark.code import record_named_in
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Evidence", "ImageMark", "MarkFound", "Strength", "TextMark", "Verdict", "Verifier"]
+__all__ = ["Evidence", "ImageMark", "MarkFound", "NoMark", "Strength", "TextMark", "Verdict", "Verifier"]
 
 Strength = Literal["proof", "strong", "moderate", "weak"]
 Kind = Literal["file", "credentials", "image mark", "text mark", "fingerprint"]
@@ -69,6 +70,13 @@ class MarkFound:
     sentence: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoMark:
+    """A detector found nothing, and can say more about it than that."""
+
+    sentence: str
+
+
 class ImageMark(Protocol):
     """Reads an invisible mark out of a picture; None where there is none that can be told from chance."""
 
@@ -76,9 +84,9 @@ class ImageMark(Protocol):
 
 
 class TextMark(Protocol):
-    """Reads the mark that was put into a text while it was written; None where it cannot tell."""
+    """Reads the mark that was put into a text while it was written; None, or why, where it cannot tell."""
 
-    def detect(self, text: str) -> MarkFound | None: ...
+    def detect(self, text: str) -> MarkFound | NoMark | None: ...
 
 
 class Verifier:
@@ -185,10 +193,16 @@ class Verifier:
         matches = self._fingerprints.match(text)
         evidence += [self._matched(match, words) for match in matches]
         marked = self._text_mark.detect(text) if self._text_mark else None
-        if marked:
+        if isinstance(marked, MarkFound):
             evidence.append(_ours("text mark", _by_chance(marked.p_value), marked.sentence, marked.run))
+        elif isinstance(marked, NoMark):
+            evidence.append(_nothing("text mark", marked.sentence))
         elif self._text_mark:
             evidence.append(_nothing("text mark", "No mark could be told from chance in the text."))
+        if named := record_named_in(text):
+            sentence = f"A comment in it names record {named}, which anybody can write."
+            found = Evidence(kind="text mark", strength="weak", says="nothing", sentence=sentence, run=named)
+            evidence.append(found)
         if not matches and judge:
             evidence.append(self._unmatched(len(words)))
         return evidence

@@ -62,6 +62,7 @@ def backend_rows(settings: Settings) -> list[BackendRow]:
 def backend_context(settings: Settings, backend: type[Backend]) -> BackendContext:
     """What the house hands to a backend: folders, and those of our settings that it has an option for."""
     from backends.base import BackendContext
+    from ui.origins import text_marker
 
     given: dict[str, Any] = {
         "context_tokens": settings.context_tokens,
@@ -71,6 +72,7 @@ def backend_context(settings: Settings, backend: type[Backend]) -> BackendContex
         "url": settings.openai_url,
         "key": settings.openai_key,
         "offline": settings.offline,
+        "tokenizer": str(settings.tokenizer or ""),
     }
     if backend.name in OUR_MODELS or settings.model != type(settings).model_fields["model"].default:
         given["model"] = settings.model
@@ -79,4 +81,5 @@ def backend_context(settings: Settings, backend: type[Backend]) -> BackendContex
         models_dir=str(settings.models),
         runtime_dir=str(settings.home / "logs"),
         options={name: value for name, value in given.items() if name in known and value != ""},
+        text_mark=lambda: text_marker(settings),
     )

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from provenance.credentials.sign import CredentialSigner
     from provenance.credentials.store import ManifestStore
     from provenance.database import Database
+    from provenance.textmark.keys import TextMarkKeys
+    from provenance.textmark.marker import TextMarker
     from provenance.verify import Verifier
     from ui.settings import Settings
 
-__all__ = ["certificates", "manifest_store", "signer", "verifier", "verifier_of"]
+__all__ = ["certificates", "manifest_store", "signer", "text_mark_keys", "text_marker", "verifier", "verifier_of"]
 
 READ_TIMEOUT_S = 60.0
 
@@ -37,6 +39,25 @@ def certificates(settings: Settings) -> Certificates:
     return Certificates(
         settings.home / "keys" / "credentials", certificate=settings.certificate, key=settings.certificate_key
     )
+
+
+def text_mark_keys(settings: Settings) -> TextMarkKeys:
+    """The secrets of the text mark, old ones too."""
+    from provenance.keys import LedgerKeys
+    from provenance.textmark.keys import TextMarkKeys
+
+    return TextMarkKeys(settings.home / "keys" / "text-mark", LedgerKeys(settings.home / "keys" / "ledger"))
+
+
+def text_marker(settings: Settings) -> TextMarker | None:
+    """What marks free text; None where the setting turned it off.
+
+    Raises:
+        CredentialError: If the secrets are damaged or readable by others: unmarked text must be somebody's choice.
+    """
+    from provenance.textmark.marker import TextMarker
+
+    return TextMarker(text_mark_keys(settings).current()) if settings.text_mark else None
 
 
 def manifest_store(settings: Settings) -> ManifestStore:
@@ -75,6 +96,7 @@ def verifier_of(settings: Settings, database: Database) -> Verifier:
     from provenance.answers import answers_were_erased, follow_ledger, sources_of
     from provenance.credentials.read import CredentialReader
     from provenance.fingerprint import FingerprintIndex
+    from provenance.textmark.detector import TextMarkDetector
     from provenance.verify import Verifier
 
     index = FingerprintIndex(database)
@@ -83,6 +105,7 @@ def verifier_of(settings: Settings, database: Database) -> Verifier:
         credentials=CredentialReader(certificates(settings), anchors=_roots(settings.trusted_roots)),
         fingerprints=index,
         store=manifest_store(settings),
+        text_mark=TextMarkDetector(text_mark_keys(settings).known),
         text_of=_text_reader(settings),
         sources_of=lambda run: sources_of(database, run),
         incomplete=lambda: answers_were_erased(database),

@@ -52,6 +52,10 @@ class Settings(BaseSettings):
     model_idle_s: float = Field(600.0, gt=0, description="Seconds after which an unused model leaves memory.")
     offline: bool = Field(False, description="Never reach a hub or a package index, not even to fetch weights.")
 
+    text_mark: bool = Field(True, description="Put the invisible mark into free text while it is written.")
+    tokenizer: Path | None = Field(
+        None, description="GGUF file or tokenizer.json of the `openai` server's model, so that its text is marked too."
+    )
     certificate: Path | None = Field(
         None, description="Own signing certificate: a PEM chain, leaf first; default: one made on this machine."
     )
@@ -60,7 +64,7 @@ class Settings(BaseSettings):
         None, description="PEM file of further roots whose signatures on files count as trusted."
     )
 
-    @field_validator("home", "models_dir", "certificate", "certificate_key", "trusted_roots")
+    @field_validator("home", "models_dir", "tokenizer", "certificate", "certificate_key", "trusted_roots")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Processes with other working folders read it too."""

@@ -24,6 +24,7 @@ from agent.middleware.cite import NOT_IN_DOCUMENTS
 from agent.prompts import Prompt
 from agent.reading import DOUBT_THRESHOLD, READ_SCHEMA, READ_TOKENS, asks_for_words, doubt, place_of, read
 from agent.updates import Token
+from backends.base import MarksText
 from backends.cancellation import GenerationStopped
 from provenance.errors import GenerationError
 
@@ -134,8 +135,12 @@ class SteerMiddleware(AgentMiddleware[Any, RunContext]):
     def _answer(self, model: BaseChatModel, context: RunContext, ask: str) -> AIMessage:
         context.exchange.append(Prompted(role="user", content=ask))
         with context.step("write"):
-            bound = model.bind(max_tokens=self._max_answer_tokens, temperature=context.temperature, seed=context.seed)
-            text, _whole = self._stream(bound, context, "answer", self._gate(context))
+            marked = {"text_mark": True} if isinstance(model, MarksText) else {}
+            bound = model.bind(
+                max_tokens=self._max_answer_tokens, temperature=context.temperature, seed=context.seed, **marked
+            )
+            text, whole = self._stream(bound, context, "answer", self._gate(context))
+            context.text_mark = (whole.response_metadata if whole is not None else {}).get("text_mark")
         context.exchange.append(Prompted(role="assistant", content=text))
         return AIMessage(content=text)
 
@@ -253,7 +258,9 @@ def _facts(
 ) -> dict[str, Any]:
     metadata = whole.response_metadata if whole is not None else {}
     usage: Mapping[str, Any] = (whole.usage_metadata if whole is not None else None) or {}
+    mark = {"text_mark": metadata["text_mark"]} if "text_mark" in metadata else {}
     return {
+        **mark,
         "purpose": purpose,
         "state": state,
         "prompt": {"name": prompt.name, "digest": prompt.digest},

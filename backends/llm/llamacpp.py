@@ -67,6 +67,7 @@ class LlamaCppBackend:
     def chat_model(self, options: BaseModel | None = None) -> BaseChatModel:
         """A chat model with these options; the weights load on its first call."""
         from backends.llm.served import ServedChatModel
+        from backends.llm.vocabulary import words_of_file
 
         chosen = self._options(options)
         return ServedChatModel(
@@ -76,6 +77,8 @@ class LlamaCppBackend:
             seed=chosen.seed,
             max_tokens=chosen.max_tokens,
             extra={"cache_prompt": True, "return_progress": True},
+            text_mark=self._context.text_mark(),
+            words=lambda: words_of_file(self._weights(chosen)),
         )
 
     def identity(self, options: BaseModel | None = None) -> ModelIdentity:

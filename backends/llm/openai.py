@@ -10,6 +10,7 @@ import ipaddress
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -40,6 +41,9 @@ class OpenAIOptions(BaseModel):
     temperature: float = Field(0.0, ge=0.0, le=2.0, description="0 always takes the likeliest token.")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of the sampler, where the server has one.")
     max_tokens: int | None = Field(None, ge=1, description="Longest answer in tokens; empty: the server's limit.")
+    tokenizer: str = Field(
+        "", description="GGUF file or tokenizer.json of the server's model: with it, free text is marked there, too."
+    )
     timeout_s: float = Field(120.0, gt=0, description="Seconds of silence after which the server counts as gone.")
 
 
@@ -67,6 +71,7 @@ class OpenAIBackend:
             BackendUnavailableError: If no model was named and the server cannot be asked.
         """
         from backends.llm.served import ServedChatModel
+        from backends.llm.vocabulary import words_of_file
 
         chosen = self._options(options)
         url = _base_url(chosen.url)
@@ -81,6 +86,9 @@ class OpenAIBackend:
             max_tokens=chosen.max_tokens,
             timeout_s=chosen.timeout_s,
             trust_env=not local,
+            # Which number means which word only the model's own vocabulary tells.
+            text_mark=self._context.text_mark() if chosen.tokenizer else None,
+            words=lambda: words_of_file(Path(chosen.tokenizer)),
             forces_tools=local,  # a small model most likely; the large hosted ones have calls of their own
         )
 

@@ -41,6 +41,8 @@ class Sampler:
         self._params = params
         # On the CPU also for a GPU's logits: its generator is the same everywhere.
         self._generator = torch.Generator().manual_seed(params.seed)
+        self._biased = torch.tensor(list(params.bias), dtype=torch.long)
+        self._bias = torch.tensor(list(params.bias.values()), dtype=torch.float32)
 
     def choose(self, logits: Tensor, allowed: Tensor | None = None) -> Choice:
         """The next token.
@@ -52,10 +54,8 @@ class Sampler:
         scores = logits.float().cpu()
         plain = scores
         if self._params.bias:
-            ids = torch.tensor(list(self._params.bias), dtype=torch.long)
-            values = torch.tensor(list(self._params.bias.values()), dtype=scores.dtype)
-            inside = ids < len(scores)
-            scores = scores.index_add(0, ids[inside], values[inside])
+            inside = self._biased < len(scores)
+            scores = scores.index_add(0, self._biased[inside], self._bias[inside])
         if allowed is not None:
             scores = scores.masked_fill(~allowed, float("-inf"))
         token = self._pick(scores)

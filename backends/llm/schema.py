@@ -8,7 +8,7 @@ from langchain_core.utils.function_calling import convert_to_json_schema
 
 from provenance.errors import UsageError
 
-__all__ = ["closed", "json_schema_format", "schema_of"]
+__all__ = ["closed", "is_free_text", "json_schema_format", "schema_of"]
 
 
 _NAMED = ("properties", "patternProperties", "$defs", "definitions")  # their values are schemas by name
@@ -69,3 +69,18 @@ def schema_of(response_format: Any) -> dict[str, Any] | None:
                 "This response_format is not understood.",
                 hint='Use {"type": "json_schema", "json_schema": {"schema": {...}}}.',
             )
+
+
+_SHAPED = ("tools", "functions", "grammar", "json_schema", "guided_json", "guided_grammar", "guided_regex")
+
+
+def is_free_text(params: dict[str, Any]) -> bool:
+    """Whether nothing shapes what a request with these parameters brings: no schema, no grammar, no tools.
+
+    Example:
+        >>> is_free_text({"max_tokens": 5}), is_free_text({"response_format": {"type": "json_object"}})
+        (True, False)
+    """
+    if any(params.get(name) for name in (*_SHAPED, "structured_outputs", "guided_choice")):
+        return False
+    return params.get("response_format") in (None, {"type": "text"})

@@ -7,10 +7,11 @@ another thread while the server still reads the prompt.
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -25,6 +26,7 @@ from pydantic import ConfigDict, Field, PrivateAttr
 from backends.cancellation import current_cancellation
 from backends.llm.streamed import StreamedChatModel
 from backends.llm.wire import (
+    bias_pairs,
     error_from,
     events,
     last_chunk,
@@ -35,8 +37,11 @@ from backends.llm.wire import (
     wire_messages,
 )
 from provenance.errors import BackendError, BackendUnavailableError, GenerationError
+from provenance.textmark.marker import TextMarker
 
 __all__ = ["Endpoint", "Host", "ServedChatModel"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,9 +80,11 @@ class ServedChatModel(StreamedChatModel):
     timeout_s: float = 300.0  # longest silence of the server
     trust_env: bool = False  # honour the proxies of the environment; never for loopback
     extra: dict[str, Any] = Field(default_factory=dict)  # sent with every request
+    words: Callable[[], Mapping[str, int]] | None = Field(None, exclude=True, repr=False)  # see `text_mark`
 
     _client: httpx.Client | None = PrivateAttr(default=None)
     _client_lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
+    _lean: tuple[TextMarker, dict[str, Any]] | None = PrivateAttr(default=None)
 
     @property
     def _llm_type(self) -> str:
@@ -90,15 +97,32 @@ class ServedChatModel(StreamedChatModel):
     def _write(
         self, messages: list[BaseMessage], *, stop: list[str] | None, **kwargs: Any
     ) -> Generator[ChatGenerationChunk]:
+        mark: TextMarker | None = kwargs.pop("mark", None)
+        own_bias = kwargs.get("logit_bias")
+        if mark is not None and (lean := self._bias(mark)):
+            kwargs["logit_bias"] = lean | bias_pairs(own_bias)
+        else:
+            mark = None  # its vocabulary has no whole words: nothing would be marked, so nothing is claimed
         params = self._identifying_params | self.extra | kwargs | {"stop": stop or None}
         body = request_body(messages, model=params.pop("model"), params=params)
-        answer = _Answer(model=body["model"])
+        answer = _Answer(model=body["model"], text_mark=mark.facts() if mark is not None else None)
         try:
             yield from self._answer(answer, body)
-        except GenerationError:
+        except GenerationError as exc:
+            if mark is not None and not answer.heard and "logit_bias" in str(exc):
+                _log.warning("%s takes no logit_bias, so its text stays unmarked: %s", self.model, exc)
+                yield from self._write(messages, stop=stop, **(kwargs | {"logit_bias": own_bias}))
+                return
             if answer.heard or not self.host.may_ask_again():
                 raise
             yield from self._answer(answer, body)  # the server was gone before it heard us
+
+    def _bias(self, mark: TextMarker) -> dict[str, Any]:
+        """What the mark adds to which token; computed once, for it is the same for every answer."""
+        if self._lean is None or self._lean[0] is not mark:
+            assert self.words is not None
+            self._lean = (mark, {str(token): value for token, value in mark.bias(self.words()).items()})
+        return self._lean[1]
 
     def _answer(self, answer: _Answer, body: dict[str, Any]) -> Generator[ChatGenerationChunk]:
         with self.host.lease() as endpoint:
@@ -221,8 +245,9 @@ class _Request:
 class _Answer:
     """Gathers what the events say besides the text."""
 
-    def __init__(self, *, model: str) -> None:
+    def __init__(self, *, model: str, text_mark: dict[str, Any] | None = None) -> None:
         self.load_ms = 0.0
+        self._text_mark = text_mark
         self.heard = False  # the server said something
         self._model, self._begun = model, time.perf_counter()
         self._finish = "stop"
@@ -244,7 +269,9 @@ class _Answer:
     def close(self) -> ChatGenerationChunk:
         timings = timings_of(self._raw, self._usage, first_token_ms=self._first_ms)
         timings["load_ms"] = round(self.load_ms, 3)
-        return last_chunk(finish=self._finish, model=self._model, usage=self._usage, timings=timings)
+        return last_chunk(
+            finish=self._finish, model=self._model, usage=self._usage, timings=timings, text_mark=self._text_mark
+        )
 
 
 def _json(text: str) -> Any:

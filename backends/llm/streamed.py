@@ -20,10 +20,10 @@ from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from langchain_core.runnables.config import run_in_executor
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from backends.llm.forced_tools import as_tool_call, forced_schema
-from backends.llm.schema import json_schema_format
+from backends.llm.schema import is_free_text, json_schema_format
 
 __all__ = ["StreamedChatModel"]
 
@@ -32,11 +32,15 @@ class StreamedChatModel(BaseChatModel):
     """A chat model whose subclasses give `_write`, the stream of one answer, and nothing else."""
 
     forces_tools: bool = True  # decode a tool call under a schema when the caller insists on one
+    text_mark: Any = Field(None, exclude=True, repr=False)  # a TextMarker; None: this model cannot or must not mark
 
     def _write(
         self, messages: list[BaseMessage], *, stop: list[str] | None, **kwargs: Any
     ) -> Generator[ChatGenerationChunk]:
-        """One answer; the last chunk has `chunk_position="last"` and the counts. Closing it stops the decoding."""
+        """One answer; the last chunk has `chunk_position="last"` and the counts. Closing it stops the decoding.
+
+        `mark`, where it is among the keywords, is the `TextMarker` that this answer must carry.
+        """
         raise NotImplementedError
 
     def _stream(
@@ -49,6 +53,8 @@ class StreamedChatModel(BaseChatModel):
         stop = stop or kwargs.pop("stop", None)
         kwargs.pop("stop", None)
         forced = forced_schema(kwargs.get("tools"), kwargs.get("tool_choice")) if self.forces_tools else None
+        if kwargs.pop("text_mark", False) and self.text_mark is not None and is_free_text(kwargs):
+            kwargs["mark"] = self.text_mark
         if forced is None:
             yield from self._write(messages, stop=stop, **kwargs)
         else:  # the tools stay in the prompt, so that the model reads what they are for

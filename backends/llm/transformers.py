@@ -81,6 +81,7 @@ class TransformersBackend:
             temperature=chosen.temperature,
             seed=chosen.seed,
             max_tokens=chosen.max_tokens,
+            text_mark=self._context.text_mark(),
         )
 
     def identity(self, options: BaseModel | None = None) -> ModelIdentity:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, PrivateAttr
 
 from backends.cancellation import current_cancellation
 from backends.llm.decoding import Decoder, Outcome, Piece
@@ -19,6 +19,8 @@ from backends.llm.schema import schema_of
 from backends.llm.streamed import StreamedChatModel
 from backends.llm.wire import last_chunk, wire_messages
 from provenance.errors import UsageError
+from provenance.textmark.marker import TextMarker
+from provenance.textmark.words import vocabulary_words
 
 __all__ = ["TransformersChatModel"]
 
@@ -34,6 +36,7 @@ class TransformersChatModel(StreamedChatModel):
     top_p: float = 1.0
     seed: int = 0
     max_tokens: int | None = None
+    _lean: tuple[TextMarker, LoadedModel, Mapping[int, float]] | None = PrivateAttr(default=None)
 
     @property
     def _llm_type(self) -> str:
@@ -65,10 +68,12 @@ class TransformersChatModel(StreamedChatModel):
         begun = time.perf_counter()
         loaded, decoder = self.runtime()
         load_ms = (time.perf_counter() - begun) * 1000
+        mark: TextMarker | None = kwargs.pop("mark", None)
+        lean = self._bias(mark, loaded)
         outcome, first_ms = Outcome(), None
         pieces = decoder.decode(
             _prompt(loaded, messages, kwargs.get("tools")),
-            sampling=self._sampling(kwargs),
+            sampling=self._sampling(kwargs, lean),
             max_tokens=kwargs.get("max_tokens") or self.max_tokens,
             stop=stop or (),
             schema=schema_of(kwargs.get("response_format")),
@@ -79,16 +84,28 @@ class TransformersChatModel(StreamedChatModel):
             if first_ms is None:
                 first_ms = (time.perf_counter() - begun) * 1000
             yield _chunk(piece, loaded)
-        yield _closing(outcome, self.model, first_ms, load_ms)
+        yield _closing(outcome, self.model, first_ms, load_ms, mark if lean else None)
 
-    def _sampling(self, kwargs: dict[str, Any]) -> SamplingParams:
+    def _bias(self, mark: TextMarker | None, loaded: LoadedModel) -> Mapping[int, float]:
+        """What the mark adds to which token; computed once, for it is the same for every answer."""
+        if mark is None:
+            return {}
+        if self._lean is None or self._lean[0] is not mark or self._lean[1] is not loaded:
+            numbered: dict[str, int] = loaded.tokenizer.get_vocab()
+            pieces = [""] * (1 + max(numbered.values()))
+            for piece, number in numbered.items():
+                pieces[number] = piece
+            self._lean = (mark, loaded, mark.bias(vocabulary_words(pieces)))
+        return self._lean[2]
+
+    def _sampling(self, kwargs: dict[str, Any], lean: Mapping[int, float]) -> SamplingParams:
         wants = bool(kwargs.get("logprobs")) or kwargs.get("top_logprobs") is not None
         try:
             return SamplingParams(
                 temperature=float(_or(kwargs.get("temperature"), self.temperature)),
                 top_p=float(_or(kwargs.get("top_p"), self.top_p)),
                 seed=int(_or(kwargs.get("seed"), self.seed)),
-                bias=bias_of(kwargs.get("logit_bias")),
+                bias={**lean, **bias_of(kwargs.get("logit_bias"))},
                 top_logprobs=int(kwargs.get("top_logprobs") or 0) if wants else None,
             )
         except (TypeError, ValueError) as exc:
@@ -125,7 +142,9 @@ def _logprob(choice: Choice, loaded: LoadedModel) -> dict[str, Any]:
     return {"id": choice.token, "token": token, "logprob": choice.logprob, "top_logprobs": top}
 
 
-def _closing(outcome: Outcome, model: str, first_ms: float | None, load_ms: float) -> ChatGenerationChunk:
+def _closing(
+    outcome: Outcome, model: str, first_ms: float | None, load_ms: float, mark: TextMarker | None
+) -> ChatGenerationChunk:
     sent, written = outcome.prompt_tokens, outcome.output_tokens
     return last_chunk(
         finish=outcome.finish,
@@ -145,4 +164,5 @@ def _closing(outcome: Outcome, model: str, first_ms: float | None, load_ms: floa
             "first_token_ms": None if first_ms is None else round(first_ms, 3),
             "load_ms": round(load_ms, 3),
         },
+        text_mark=mark.facts() if mark is not None else None,
     )

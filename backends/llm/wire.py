@@ -17,6 +17,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from provenance.errors import BackendError, BackendUnavailableError, GenerationError
 
 __all__ = [
+    "bias_pairs",
     "error_from",
     "events",
     "last_chunk",
@@ -47,6 +48,12 @@ def request_body(messages: Sequence[BaseMessage], *, model: str, params: dict[st
     if isinstance(form, dict) and form.get("type") == "json_schema":  # servers other than ours insist on a name
         body["response_format"] = {**form, "json_schema": {"name": "answer", **form["json_schema"]}}
     return body
+
+
+def bias_pairs(given: Any) -> dict[str, Any]:
+    """A caller's `logit_bias` in the one form that every server takes: {"token id": number}."""
+    pairs = given.items() if isinstance(given, dict) else given or ()
+    return {str(token): value for token, value in pairs}
 
 
 def events(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -89,9 +96,18 @@ def text_chunk(event: dict[str, Any]) -> ChatGenerationChunk | None:
     return ChatGenerationChunk(message=message, generation_info={"logprobs": logprobs} if logprobs else None)
 
 
-def last_chunk(*, finish: str, model: str, usage: UsageMetadata | None, timings: dict[str, Any]) -> ChatGenerationChunk:
-    """The chunk that closes a stream: no text, all the counts."""
+def last_chunk(
+    *,
+    finish: str,
+    model: str,
+    usage: UsageMetadata | None,
+    timings: dict[str, Any],
+    text_mark: dict[str, Any] | None = None,
+) -> ChatGenerationChunk:
+    """The chunk that closes a stream: no text, all the counts, and which mark the text carries."""
     info = {"finish_reason": finish, "model_name": model, "timings": timings}
+    if text_mark is not None:
+        info["text_mark"] = text_mark
     message = AIMessageChunk(content="", usage_metadata=usage, chunk_position="last")
     return ChatGenerationChunk(message=message, generation_info=info)
 

@@ -42,6 +42,8 @@ def bench(options: argparse.Namespace, output: Output) -> int:
         listed = [{"name": name, "what": what} for name, what in known.items()]
         output.result({"measurements": listed}, lambda: _show_list(known, output))
         return 0
+    if options.text:
+        options.name += "_text"
     if options.limit is not None and options.limit < 1:
         raise UsageError("--limit must be 1 or more.")
     if options.data is not None and not Path(options.data).is_dir():

@@ -1,0 +1,356 @@
+"""The mark in texts: found how often and how early, false alarms on human text, and what it costs in quality and time.
+
+    wherefrom bench marks --text [--data DIR --limit TEXTS --seed S] [--json]
+
+`--data` names a folder of human texts (`*.txt`, `*.md`, or the sets of the evaluation data); `--limit` how many texts
+the model writes with and without the mark (100). What was written is kept beside the data folder's models and not
+written again: a run that was cut off goes on where it was. Times mean something on a quiet machine only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import random
+import re
+import statistics
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from benchmarks.marks_text_plot import plot_curve
+from benchmarks.sets import data_folder
+from provenance.errors import AppError
+from provenance.textmark.detector import LEVEL, TextMarkDetector
+from provenance.textmark.keys import TextMarkKey
+from provenance.textmark.marker import STRENGTH, TextMarker
+from provenance.textmark.words import carriers
+
+__all__ = ["human_texts", "replaced", "run"]
+
+ANSWER_TOKENS = 300
+LENGTHS = (50, 100, 150, 200, 250, 300)  # tokens
+HUMAN_KEYS = 24
+TOPICS = """how bridges are built; why the sea is salty; the history of bicycles; how to keep bees; what makes bread
+rise; the life of a river; how trains changed cities; the work of a lighthouse keeper; how glass is made; why leaves
+turn red in autumn; the habits of wolves; how to plan a small garden; what causes earthquakes; the first printed books;
+how clocks keep time; the uses of copper; why we sleep; how vaccines work; the trade in spices; how cheese is made; the
+weather in the mountains; how a parliament works; the migration of birds; how ships are steered; the making of
+paper""".replace("\n", " ").split("; ")
+FORMS = (
+    "Write a text of about 300 words about {}.",
+    "Explain to a friend, in about 300 words, {}.",
+    "Write a report of about 300 words on {}.",
+    "Write a letter of about 300 words to a museum about {}.",
+)
+
+
+def run(
+    *,
+    data: str | None = None,
+    limit: int = 0,
+    seed: int = 0,
+    model: str | None = None,
+    strength: float = STRENGTH,
+    temperature: float = 0.0,
+    plot: str | None = None,
+    questions: int = 100,
+    **_options: Any,
+) -> dict[str, Any]:
+    """Measure one model.
+
+    Args:
+        model: Catalogue name; default: the one of the settings.
+        strength: Of the mark, in logits; default: the one in force.
+        plot: Where the curve of length and detection is written, as SVG.
+        questions: How many questions about a passage are answered with and without the mark; 0 leaves it out.
+    """
+    human = human_texts(data_folder(data))
+    false_alarms = {length: _false_alarms(human, length, seed) for length in (100, 200, 300)}
+    writer = _Writer(model=model, strength=strength, temperature=temperature, seed=seed)
+    try:
+        texts = writer.texts(limit or 100)
+        answers = writer.answers(_questions(data_folder(data), questions)) if questions else {}
+        times = writer.times(5)
+    finally:
+        writer.close()
+    marked = [row for row in texts if row["marked"]]
+    plain = [row for row in texts if not row["marked"]]
+    curve = {length: _found(marked, length) for length in LENGTHS}
+    if plot:
+        Path(plot).write_text(plot_curve(curve, false_alarms), encoding="utf-8")
+    spare = [word for text in human[:200] for word in text.split()]
+    return {
+        "model": writer.model_name,
+        "strength": strength,
+        "temperature": temperature,
+        "texts": len(marked),
+        "found_by_tokens": {str(length): share for length, share in curve.items()},
+        "found_whole_text": _found(marked, None),
+        "found_after_a_fifth_replaced": _found(marked, None, lambda row: replaced(row["text"], spare, 0.2, row["i"])),
+        "found_200_tokens_after_a_fifth_replaced": _found(
+            marked, 200, lambda row: replaced(_first(row, 200), spare, 0.2, row["i"])
+        ),
+        "found_half_among_human_text": _found(marked, None, lambda row: _among(row, human)),
+        "unmarked_called_marked": _found(plain, None),
+        "human_false_alarms": {str(length): value for length, value in false_alarms.items()},
+        "perplexity_unmarked": _perplexity(plain),
+        "perplexity_marked": _perplexity(marked),
+        "tokens_unmarked": statistics.mean(row["tokens"] for row in plain),
+        "tokens_marked": statistics.mean(row["tokens"] for row in marked),
+        **answers,
+        **times,
+    }
+
+
+class _Writer:
+    """Lets a model write, and keeps what it wrote."""
+
+    def __init__(self, *, model: str | None, strength: float, temperature: float, seed: int) -> None:
+        import tempfile
+
+        from backends.base import BackendContext
+        from backends.llm.llamacpp import LlamaCppBackend
+        from ui.settings import load_settings
+
+        settings = load_settings()
+        self.model_name = model or settings.model
+        self._strength, self._temperature, self._seed = strength, temperature, seed
+        self._runtime = tempfile.TemporaryDirectory()
+        self._marker: TextMarker | None = None
+        self._turn = threading.Lock()
+        options = {"model": self.model_name, "context_tokens": 2048, "temperature": temperature}
+        self._backend = LlamaCppBackend(
+            BackendContext(
+                models_dir=str(settings.models),
+                runtime_dir=self._runtime.name,
+                options=options,
+                text_mark=lambda: self._marker,
+            )
+        )
+        kept = os.environ.get("WHEREFROM_BENCH_KEPT") or str(settings.home / "bench")
+        Path(kept).mkdir(parents=True, exist_ok=True)
+        self._kept = Path(kept) / f"marks_text-{self.model_name}-{strength:g}-{temperature:g}-{seed}.jsonl"
+
+    def close(self) -> None:
+        """End the model."""
+        self._backend.close()
+        self._runtime.cleanup()
+
+    def texts(self, count: int) -> list[dict[str, Any]]:
+        """`count` texts with the mark, each under a key of its own, and as many without."""
+        wanted = [(f"text-{i}-{marked}", i, marked) for i in range(count) for marked in (True, False)]
+        done = self._done()
+        with ThreadPoolExecutor(2) as pool:  # the worker serves two at once
+            list(pool.map(lambda one: done.get(one[0]) or self._text(*one), wanted))
+        done = self._done()
+        return [done[name] for name, _i, _marked in wanted]
+
+    def answers(self, questions: list[dict[str, Any]]) -> dict[str, Any]:
+        """Token F1 of short answers from a passage, with and without the mark."""
+        wanted = [(f"answer-{n}-{marked}", n, marked) for n in range(len(questions)) for marked in (True, False)]
+        done = self._done()
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda one: done.get(one[0]) or self._answered(*one, questions[one[1]]), wanted))
+        done = self._done()
+        rows = [done[name] for name, _n, _marked in wanted]
+        return {
+            "questions": len(questions),
+            **{
+                f"{what}_{name}": statistics.mean(row[what] for row in rows if row["marked"] is marked)
+                for what in ("answer_f1", "holds_answer")
+                for name, marked in (("unmarked", False), ("marked", True))
+            },
+        }
+
+    def times(self, rounds: int) -> dict[str, Any]:
+        """Milliseconds per token and to the first one, with and without the mark in turn."""
+        seen: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+        self._chat(key_of(self._seed, 0)).invoke("Hello.", max_tokens=4, text_mark=True)  # loads, and reads the words
+        for number in range(rounds):
+            for marked in (True, False) if number % 2 else (False, True):
+                chat = self._chat(key_of(self._seed, 0))
+                answer = chat.invoke(f"Count from {number} upwards.", max_tokens=64, ignore_eos=True, text_mark=marked)
+                timings = answer.response_metadata["timings"]
+                per_token = timings["predicted_ms"] / max(1, timings["predicted_tokens"] - 1)
+                seen[marked].append((per_token, timings["first_token_ms"]))
+        middle = {
+            marked: [statistics.median(column) for column in zip(*rows, strict=True)] for marked, rows in seen.items()
+        }
+        return {
+            "ms_per_token_unmarked": middle[False][0],
+            "ms_per_token_marked": middle[True][0],
+            "ms_to_first_token_unmarked": middle[False][1],
+            "ms_to_first_token_marked": middle[True][1],
+        }
+
+    def _text(self, name: str, i: int, marked: bool) -> None:
+        prompt = FORMS[i // len(TOPICS) % len(FORMS)].format(TOPICS[i % len(TOPICS)])
+        answer = self._chat(key_of(self._seed, i)).invoke(
+            prompt, max_tokens=ANSWER_TOKENS, seed=i, text_mark=marked, logprobs=True, top_logprobs=1
+        )
+        # llama.cpp reports what the model itself gave to the chosen token, the lean not counted.
+        content = (answer.response_metadata.get("logprobs") or {}).get("content") or []
+        logprobs = [float(token["logprob"]) for token in content if float(token["logprob"]) > -100]
+        pieces = [str(token["token"]) for token in content]
+        tokens = answer.usage_metadata["output_tokens"]
+        row = {"i": i, "seed": self._seed, "marked": marked, "text": answer.text, "tokens": tokens}
+        self._keep(name, row | {"pieces": pieces, "logprob": sum(logprobs), "counted": len(logprobs)})
+
+    def _answered(self, name: str, n: int, marked: bool, question: dict[str, Any]) -> None:
+        asked = (
+            f"[1] {question['context']}\n\nUsing the passage, answer in one or two sentences: {question['question']}"
+        )
+        answer = self._chat(key_of(self._seed, n)).invoke(asked, max_tokens=80, seed=n, text_mark=marked)
+        scores = [_f1(answer.text, gold) for gold in question["answers"]]
+        holds = any(" ".join(_plain(gold)) in " ".join(_plain(answer.text)) for gold in question["answers"])
+        self._keep(
+            name, {"n": n, "marked": marked, "text": answer.text, "answer_f1": max(scores), "holds_answer": holds}
+        )
+
+    def _chat(self, key: TextMarkKey) -> Any:
+        with self._turn:  # the model takes its marker when it is built
+            self._marker = TextMarker(key, strength=self._strength)
+            return self._backend.chat_model()
+
+    def _keep(self, name: str, row: dict[str, Any]) -> None:
+        with self._kept.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"name": name, **row}, ensure_ascii=False) + "\n")
+
+    def _done(self) -> dict[str, dict[str, Any]]:
+        if not self._kept.exists():
+            return {}
+        rows = [json.loads(line) for line in self._kept.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+        return {row["name"]: row for row in rows}
+
+
+def key_of(seed: int, number: int) -> TextMarkKey:
+    """A key for one text: detection is measured over keys, not for a lucky one."""
+    return TextMarkKey(hashlib.sha256(f"bench {seed} {number}".encode()).digest())
+
+
+class _Remembering(TextMarkKey):
+    """The same key, quicker the second time."""
+
+    __slots__ = ("_seen",)
+
+    def coin(self, word: str) -> int:
+        if not hasattr(self, "_seen"):
+            object.__setattr__(self, "_seen", {})
+        if word not in self._seen:
+            self._seen[word] = super().coin(word)
+        return int(self._seen[word])
+
+
+def human_texts(folder: Path) -> list[str]:
+    """Texts of people: plain files, or the English sets of the evaluation data."""
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.rglob("*.txt"))]
+    texts += [path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.glob("*.md"))]
+    squad = folder / "rag_squad2" / "squad_v2_sample.json"
+    if squad.exists():
+        articles = json.loads(squad.read_text(encoding="utf-8"))["data"]
+        texts += ["\n".join(part["context"] for part in article["paragraphs"]) for article in articles]
+    for name, field in (("ir_cranfield/corpus.jsonl", "text"), ("injection_indirect_bipia/clean.jsonl", "document")):
+        if (folder / name).exists():
+            texts += [str(row[field]) for row in _rows(folder / name)]
+    return list(dict.fromkeys(text for text in texts if len(text.split()) >= 60))
+
+
+def replaced(text: str, spare: list[str], share: float, seed: int) -> str:
+    """The text with that share of its words exchanged for words of other people."""
+    dice = random.Random(seed)
+    return re.sub(r"\S+", lambda word: dice.choice(spare) if dice.random() < share else word.group(), text)
+
+
+def _false_alarms(texts: list[str], tokens: int, seed: int) -> dict[str, Any]:
+    """How often human text of that length is called ours, over many keys."""
+    words = round(tokens * 0.75)  # English has about three words in four tokens
+    pieces = [" ".join(piece) for text in texts for piece in _cut(text.split(), words)]
+    random.Random(seed).shuffle(pieces)
+    pieces = pieces[:1000]
+    per_key = []
+    for number in range(HUMAN_KEYS):
+        key = _Remembering(key_of(seed, 1_000_000 + number).secret)
+        detector = TextMarkDetector(lambda key=key: [key])  # type: ignore[misc]
+        looks = [detector.read(piece) for piece in pieces]
+        per_key.append(sum(look is not None and look.p_value <= LEVEL for look in looks))
+    return {
+        "texts": len(pieces),
+        "keys": HUMAN_KEYS,
+        "rate": sum(per_key) / (HUMAN_KEYS * max(1, len(pieces))),
+        "worst_key": max(per_key) / max(1, len(pieces)),
+    }
+
+
+def _cut(words: list[str], size: int) -> Iterator[list[str]]:
+    for start in range(0, len(words) - size + 1, size):
+        yield words[start : start + size]
+
+
+def _first(row: dict[str, Any], tokens: int) -> str:
+    return "".join(row["pieces"][:tokens])
+
+
+def _found(rows: list[dict[str, Any]], tokens: int | None, change: Any = None) -> dict[str, float]:
+    """The share of texts in which their own key is found; texts shorter than `tokens` are left out."""
+    rows = [row for row in rows if tokens is None or len(row["pieces"]) >= tokens]
+    found, coins = 0, 0
+    for row in rows:
+        text = change(row) if change else row["text"] if tokens is None else _first(row, tokens)
+        look = TextMarkDetector(lambda row=row: [key_of(row["seed"], row["i"])]).read(text)  # type: ignore[misc]
+        found += look is not None and look.p_value <= LEVEL
+        coins += len(set(carriers(text)))
+    return {"share": found / max(1, len(rows)), "texts": len(rows), "coins": coins / max(1, len(rows))}
+
+
+def _among(row: dict[str, Any], human: list[str]) -> str:
+    """The text between as many words of people."""
+    other = human[row["i"] % len(human)].split()
+    size = len(row["text"].split()) // 2
+    return f"{' '.join(other[:size])}\n{row['text']}\n{' '.join(other[size : 2 * size])}"
+
+
+def _perplexity(rows: list[dict[str, Any]]) -> float:
+    return math.exp(-sum(row["logprob"] for row in rows) / max(1, sum(row["counted"] for row in rows)))
+
+
+def _questions(folder: Path, count: int) -> list[dict[str, Any]]:
+    """Answerable questions of the question set, evenly over its articles."""
+    path = folder / "rag_squad2" / "squad_v2_sample.json"
+    if not path.exists():
+        raise AppError("There is no question set in the data.", hint="Name the evaluation data with --data.")
+    articles = json.loads(path.read_text(encoding="utf-8"))["data"]
+    found = [
+        {"context": part["context"], "question": one["question"], "answers": [gold["text"] for gold in one["answers"]]}
+        for article in articles
+        for part in article["paragraphs"]
+        for one in part["qas"]
+        if one["answers"]
+    ]
+    return found[:: max(1, len(found) // count)][:count]
+
+
+def _plain(text: str) -> list[str]:
+    words = re.sub(r"[^\w\s]", " ", text.lower()).split()
+    return [word for word in words if word not in ("a", "an", "the")]
+
+
+def _f1(answer: str, gold: str) -> float:
+    """Share of the gold words that the answer holds, with those it holds in vain: SQuAD's F1."""
+    mine, theirs = _plain(answer), _plain(gold)
+    left, shared = list(theirs), 0
+    for word in mine:
+        if word in left:
+            left.remove(word)
+            shared += 1
+    return 2 * shared / (len(mine) + len(theirs)) if shared else 0.0
+
+
+def _rows(path: Path) -> Iterable[dict[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            yield json.loads(line)

@@ -18,7 +18,21 @@ if TYPE_CHECKING:
 
     from provenance.textmark.marker import TextMarker
 
-__all__ = ["Backend", "BackendContext", "ChatBackend", "Kind", "MarksText", "ModelIdentity"]
+
+__all__ = [
+    "Backend",
+    "BackendContext",
+    "ChatBackend",
+    "HasLatents",
+    "HasLikelihood",
+    "ImageBackend",
+    "ImageProgress",
+    "ImageRequest",
+    "Kind",
+    "MarksText",
+    "ModelIdentity",
+    "Picture",
+]
 
 
 class Kind(StrEnum):
@@ -101,3 +115,82 @@ class MarksText(Protocol):
     """
 
     text_mark: TextMarker | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageRequest:
+    """What to draw. Picture `i` of a request has the seed `seed + i`."""
+
+    prompt: str
+    style: str = ""  # one of `styles()`, or "" for whichever the model likes
+    seed: int = 0
+    count: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picture:
+    """A picture in memory: rows from the top, four bytes a pixel, straight alpha."""
+
+    width: int
+    height: int
+    rgba: bytes
+    seed: int
+    numbers: dict[str, float] = field(default_factory=dict)  # "bits_per_dim", where the family knows it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageProgress:
+    """How far a request has come. `previews` has one picture each, still rough, or none."""
+
+    step: int
+    steps: int
+    previews: tuple[Picture, ...] = ()
+
+
+@runtime_checkable
+class ImageBackend(Backend, Protocol):
+    """A backend that draws.
+
+    `draw` stops within a second when the `Cancellation` of the enclosing `cancellable` is cancelled, by raising
+    `GenerationStopped`; the same request on the same device and versions gives the same bytes.
+    """
+
+    def styles(self) -> list[str]:
+        """The styles it knows, or none where any words will do. Loads no weights."""
+
+    def draw(
+        self,
+        request: ImageRequest,
+        options: BaseModel | None = None,
+        *,
+        progress: Callable[[ImageProgress], None] | None = None,
+    ) -> list[Picture]:
+        """As many pictures as asked for.
+
+        Raises:
+            UsageError: If the prompt is empty or too long, the style unknown, the count out of bounds.
+            BackendUnavailableError: If weights are missing or are not the right ones.
+            GenerationError: If the device ran out of memory.
+        """
+
+    def identity(self, options: BaseModel | None = None) -> ModelIdentity:
+        """What the ledger writes down about this model."""
+
+
+@runtime_checkable
+class HasLatents(Protocol):
+    """An image backend whose pictures can be taken apart and mixed."""
+
+    def between(self, first: Picture, second: Picture, *, steps: int) -> list[Picture]:
+        """Pictures on the way from one to the other, both ends included (as the model redraws them)."""
+
+    def vary(self, picture: Picture, *, strength: float, seed: int, count: int) -> list[Picture]:
+        """Relatives of a picture; `strength` 0 redraws it, 1 forgets it."""
+
+
+@runtime_checkable
+class HasLikelihood(Protocol):
+    """An image backend that knows how likely a picture is: exactly, not as a bound."""
+
+    def bits_per_dim(self, picture: Picture, *, prompt: str, style: str = "") -> float:
+        """Minus log2 of the density per number of the model's space; lower is likelier."""

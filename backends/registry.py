@@ -16,9 +16,9 @@ from provenance.errors import BackendError, BackendUnavailableError, ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from backends.base import Backend, BackendContext, ChatBackend
+    from backends.base import Backend, BackendContext, ChatBackend, ImageBackend
 
-__all__ = ["GROUP", "BackendEntry", "backend_class", "entries", "load", "load_chat", "names"]
+__all__ = ["GROUP", "BackendEntry", "backend_class", "entries", "load", "load_chat", "load_image", "names"]
 
 GROUP = "wherefrom.backends"
 
@@ -115,6 +115,18 @@ def load_chat(name: str, context: BackendContext) -> ChatBackend:
     if found.kind != "chat":
         raise ConfigError(f"The backend “{name}” makes {found.kind}, not chat.", hint="Name a chat backend.")
     return cast("ChatBackend", found)
+
+
+def load_image(name: str, context: BackendContext) -> ImageBackend:
+    """`load`, for a backend that must be able to draw.
+
+    Raises:
+        ConfigError: If the backend makes something else.
+    """
+    found = load(name, context)
+    if found.kind != "image":
+        raise ConfigError(f"The backend “{name}” makes {found.kind}, not pictures.", hint="Name a family of pictures.")
+    return cast("ImageBackend", found)
 
 
 def _distribution(point: metadata.EntryPoint) -> str:

@@ -1,0 +1,1 @@
+"""Training of the picture generators: the data set, the loop, the recipes."""

@@ -1,0 +1,37 @@
+"""`wherefrom train`: the data set, the codec, a family; in this process, at low priority, until done or Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from provenance.errors import NotFoundError, UsageError
+from ui.commands.output import Output
+from ui.settings import load_settings
+
+__all__ = ["train"]
+
+_KNOWN = ("data", "codec", "diffusion", "autoregressive", "flow", "vae", "gan")
+
+
+def train(options: argparse.Namespace, output: Output) -> int:
+    """Run one piece; the same command again goes on where this one ended."""
+    if options.what not in _KNOWN:
+        raise NotFoundError(
+            f"There is nothing called “{options.what[:80]}” to train.", hint=f"One of {', '.join(_KNOWN)}."
+        )
+    if any(value is not None and value < 1 for value in (options.steps, options.threads)) or options.save_every < 1:
+        raise UsageError("--steps, --threads and --save-every must be 1 or more.")
+    if options.minutes is not None and not 0 < options.minutes < 1e6:
+        raise UsageError("--minutes must be more than 0.")
+    settings = load_settings()
+    options.home = options.home or str(settings.home / "training")
+    options.models = options.models or str(settings.models)
+    Path(options.home).mkdir(parents=True, exist_ok=True)
+    os.nice(10)  # for hours: what a person does meanwhile goes first
+    from backends.training.session import Session
+
+    found = Session(options, output.note).run()
+    output.result(found, lambda: [output.line(f"{name}: {value}") for name, value in found.items()] and None)
+    return 0

@@ -32,6 +32,8 @@ from ui.api import (
     Check,
     ConversationRow,
     DocumentRow,
+    Drawing,
+    DrawnPicture,
     EngineState,
     EventRow,
     FileResult,
@@ -78,6 +80,7 @@ class FakeEngine:
         self._runs: dict[str, RunRow] = {}
         self._events: list[EventRow] = []
         self._jobs: dict[str, IngestJob] = {}
+        self._drawings: dict[str, Drawing] = {}
         self._stopped_jobs: set[str] = set()
         self._started = _now()
         for name, pages in LIBRARY.items() if library else ():
@@ -117,6 +120,20 @@ class FakeEngine:
             BackendRow(name="fake", kind="chat", distribution="wherefrom 0.1.0"),
             BackendRow(name="llamacpp", kind="chat", distribution="wherefrom 0.1.0", options=options),
             BackendRow(name="openai", kind="chat", distribution="wherefrom 0.1.0", problem="No server URL is set."),
+            BackendRow(
+                name="diffusion",
+                kind="image",
+                distribution="wherefrom 0.1.0",
+                options={
+                    "type": "object",
+                    "properties": {
+                        "steps": {"type": "integer", "minimum": 1, "maximum": 200, "default": 16},
+                        "guidance": {"type": "number", "minimum": 0.0, "maximum": 12.0, "default": 2.5},
+                    },
+                },
+                styles=["fluent flat", "noto"],
+            ),
+            BackendRow(name="vae", kind="image", distribution="wherefrom 0.1.0", problem="There are no weights."),
         ]
 
     def models(self) -> list[ModelRow]:
@@ -139,6 +156,85 @@ class FakeEngine:
             )
             for name, size, default in rows
         ]
+
+    # -- pictures -----------------------------------------------------------------------------------------------
+    def draw(
+        self,
+        prompt: str,
+        *,
+        style: str = "",
+        family: str = "",
+        seed: int | None = None,
+        count: int = 1,
+        options: dict[str, Any] | None = None,
+    ) -> Drawing:
+        """Plain squares; "slow" in a prompt goes on until it is stopped, "weapon" is refused."""
+        if not prompt.strip():
+            raise UsageError("The prompt is empty.", hint="Say what the picture should show.")
+        if style not in ("", "fluent flat", "noto"):
+            raise UsageError(f"There is no style “{style}”.", hint="There are: fluent flat, noto.")
+        run = f"r-fake{next(self._ids):06d}"
+        drawing = Drawing(
+            run=run,
+            state="done",
+            prompt=prompt,
+            style=style,
+            family=family or "diffusion",
+            seed=7 if seed is None else seed,
+            count=count,
+            options=options or {},
+            steps=16,
+            step=16,
+            seconds=0.4,
+            model="diffusion-64",
+        )
+        if "slow" in prompt:
+            drawing = drawing.model_copy(update={"state": "drawing", "step": 4, "previews": 1})
+        elif "weapon" in prompt:
+            drawing = drawing.model_copy(update={"state": "refused", "message": "A guard stopped this prompt."})
+        else:
+            pictures = [
+                DrawnPicture(
+                    n=n,
+                    seed=drawing.seed + n - 1,
+                    width=64,
+                    height=64,
+                    pixels_sha256=hashlib.sha256(f"{prompt}{drawing.seed + n - 1}".encode()).hexdigest(),
+                    file_sha256=hashlib.sha256(self._square(drawing.seed + n - 1)).hexdigest(),
+                    path=f"/home/marit/pictures/{run}/{n}.png",
+                )
+                for n in range(1, count + 1)
+            ]
+            drawing = drawing.model_copy(update={"pictures": pictures})
+        self._drawings[run] = drawing
+        return drawing
+
+    def drawing(self, run: str) -> Drawing:
+        if run not in self._drawings:
+            raise NotFoundError(f"There is no drawing {run!r}.")
+        return self._drawings[run]
+
+    def drawings(self, *, limit: int = 50) -> list[Drawing]:
+        return list(reversed(self._drawings.values()))[:limit]
+
+    def stop_drawing(self, run: str) -> None:
+        drawing = self.drawing(run)
+        if drawing.state == "drawing":
+            self._drawings[run] = drawing.model_copy(update={"state": "stopped"})
+
+    def picture(self, run: str, n: int, *, preview: bool = False) -> bytes:
+        drawing = self.drawing(run)
+        if not 1 <= n <= drawing.count:
+            raise NotFoundError(f"Drawing {run} has no picture {n}.")
+        return self._square(drawing.seed + n - 1)
+
+    @staticmethod
+    def _square(seed: int) -> bytes:
+        from PIL import Image
+
+        out = io.BytesIO()
+        Image.new("RGBA", (64, 64), (seed * 40 % 256, 90, 160, 255)).save(out, "PNG")
+        return out.getvalue()
 
     # -- asking -------------------------------------------------------------------------------------------------
     def ask(self, question: str, *, conversation: str | None = None, regenerate: str | None = None) -> str:

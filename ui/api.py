@@ -18,6 +18,8 @@ __all__ = [
     "Check",
     "ConversationRow",
     "DocumentRow",
+    "Drawing",
+    "DrawnPicture",
     "EngineApi",
     "EngineState",
     "EventRow",
@@ -203,6 +205,7 @@ class BackendRow(_Wire):
     distribution: str
     problem: str = ""  # empty when it can run
     options: dict[str, Any] = Field(default_factory=dict)  # JSON schema of its options model
+    styles: list[str] = Field(default_factory=list)  # of a family of pictures
 
 
 class Check(_Wire):
@@ -234,6 +237,39 @@ class EngineState(_Wire):
     settings: dict[str, Any] = Field(default_factory=dict)
 
 
+class DrawnPicture(_Wire):
+    """One finished picture of a drawing."""
+
+    n: int  # from 1
+    seed: int
+    width: int
+    height: int
+    pixels_sha256: str  # of the pixels: the same request gives the same
+    file_sha256: str  # of the PNG as it was handed out, with its marks and credentials
+    path: str  # where it lies on this machine
+
+
+class Drawing(_Wire):
+    """A request for pictures, and how far it has come."""
+
+    run: str
+    state: Literal["waiting", "drawing", "done", "stopped", "failed", "refused"]
+    prompt: str
+    style: str
+    family: str
+    seed: int
+    count: int
+    options: dict[str, Any] = Field(default_factory=dict)
+    step: int = 0
+    steps: int = 0
+    previews: int = 0  # how many previews there were so far; `picture(..., preview=True)` gives the last
+    seconds: float = 0.0
+    model: str = ""
+    message: str = ""  # for failed and refused: one sentence
+    hint: str = ""
+    pictures: list[DrawnPicture] = Field(default_factory=list)
+
+
 class EngineApi(Protocol):
     """Every call may raise an `AppError` from `provenance.errors`; the client rebuilds it from the wire."""
 
@@ -252,6 +288,26 @@ class EngineApi(Protocol):
         """The same without waiting: for a page that polls."""
 
     def stop(self, run: str) -> None: ...
+
+    def draw(
+        self,
+        prompt: str,
+        *,
+        style: str = "",
+        family: str = "",
+        seed: int | None = None,
+        count: int = 1,
+        options: dict[str, Any] | None = None,
+    ) -> Drawing:
+        """Start drawing, return at once. Without `family` the best that has weights, without `seed` a fresh one."""
+
+    def drawing(self, run: str) -> Drawing: ...
+    def drawings(self, *, limit: int = 50) -> list[Drawing]:
+        """The newest first, of this engine's life."""
+
+    def stop_drawing(self, run: str) -> None: ...
+    def picture(self, run: str, n: int, *, preview: bool = False) -> bytes:
+        """PNG of the n-th picture, counted from 1."""
 
     def conversations(self) -> list[ConversationRow]: ...
     def conversation(self, conversation: str) -> list[Message]: ...

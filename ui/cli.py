@@ -63,6 +63,18 @@ def _conversation_commands(commands: argparse._SubParsersAction[_Parser], common
     ask = _add(commands, common, "ask", "ask:ask", "ask your documents")
     ask.add_argument("text", metavar="TEXT", help="the question; - reads it from standard input")
     ask.add_argument("--conversation", metavar="ID", help="go on with this conversation; `last` is the newest")
+    image = _add(commands, common, "image", "image:image", "draw pictures")
+    image.add_argument("text", metavar="TEXT", help="what to draw; - reads it from standard input")
+    image.add_argument(
+        "--style", default="", help="such as “fluent flat”; a wrong one is answered with those there are"
+    )
+    image.add_argument(
+        "--family", "--backend", metavar="NAME", default="", help="who draws; default: the best there is"
+    )
+    image.add_argument("--seed", metavar="S", type=int, help="the same seed draws the same picture; default: a new one")
+    image.add_argument("--count", metavar="N", type=int, default=1, help="how many (default 1)")
+    image.add_argument("--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the family")
+    image.add_argument("-o", "--out", metavar="PATH", help="copy to this file, or into this folder")
     demo = _add(commands, common, "demo", "demo:demo", "fill a fresh library with samples, ask, and verify")
     demo.add_argument("--keep", action="store_true", help="keep the library, and say where it lies")
 
@@ -101,6 +113,20 @@ def _house_commands(commands: argparse._SubParsersAction[_Parser], common: _Pars
     models.add_argument("name", metavar="NAME", nargs="?", help="a name from the list")
     models.add_argument("--default", action="store_true", help="fetch: what the house needs to answer")
     models.add_argument("--tests", action="store_true", help="fetch: what the tests need besides")
+    train = _add(commands, common, "train", "train:train", "train a family of pictures")
+    train.add_argument("what", metavar="WHAT", help="data, codec, diffusion, autoregressive, flow, vae or gan")
+    train.add_argument("--home", metavar="DIR", help="where data set and checkpoints lie; default: in the data folder")
+    train.add_argument("--models", metavar="DIR", help="where the text encoder lies; default: with the other models")
+    train.add_argument("--tiers", default="emoji", help="data: emoji, colour, mono, joined by commas (default emoji)")
+    train.add_argument("--no-cc-by", action="store_true", help="data: only CC0, MIT and Apache art")
+    train.add_argument("--steps", metavar="N", type=int, help="steps in all; the learning rate falls towards the end")
+    train.add_argument("--minutes", metavar="M", type=float, help="pause after so many; the same command goes on")
+    train.add_argument("--seed", metavar="S", type=int, default=0, help="of weights, batches and noise (default 0)")
+    train.add_argument("--threads", metavar="N", type=int, help="threads to compute with")
+    train.add_argument(
+        "--save-every", metavar="N", type=int, default=500, help="steps between checkpoints (default 500)"
+    )
+    train.add_argument("--out", metavar="DIR", help="write the finished weights there")
     _add(commands, common, "backends", "models:backends", "list the installed model backends")
     doctor = _add(commands, common, "doctor", "doctor:doctor", "check that everything is in order")
     doctor.add_argument("--full", action="store_true", help="read every byte of the weights again")

@@ -42,19 +42,29 @@ def model_rows(settings: Settings) -> list[ModelRow]:
 
 def backend_rows(settings: Settings) -> list[BackendRow]:
     """Every installed backend; one that cannot be imported or built is listed with what is wrong."""
+    from backends.base import ImageBackend
     from backends.registry import backend_class, entries
 
     rows = []
     for entry in entries():
-        kind, options = "", {}
+        kind, options, styles = "", {}, list[str]()
         try:
             found = backend_class(entry.name)
             kind, options = str(found.kind), found.options_model.model_json_schema()
-            problem = found(backend_context(settings, found)).available()
+            backend = found(backend_context(settings, found))
+            problem = backend.available()
+            styles = backend.styles() if isinstance(backend, ImageBackend) else []
         except AppError as exc:
             problem = str(exc)
         rows.append(
-            BackendRow(name=entry.name, kind=kind, distribution=entry.distribution, problem=problem, options=options)
+            BackendRow(
+                name=entry.name,
+                kind=kind,
+                distribution=entry.distribution,
+                problem=problem,
+                options=options,
+                styles=styles,
+            )
         )
     return rows
 

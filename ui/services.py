@@ -16,15 +16,18 @@ from provenance.ledger import Ledger
 from ui.engine.board import RunBoard
 from ui.engine.calls.asking import AskingCalls
 from ui.engine.calls.audit import AuditCalls
+from ui.engine.calls.drawing import DrawingCalls
 from ui.engine.calls.house import HouseCalls
 from ui.engine.calls.library import LibraryCalls
+from ui.engine.easel import Easel
 from ui.engine.journal import RunJournal
 from ui.inventory import backend_context
 
 if TYPE_CHECKING:
     from agent.assistant import Assistant
     from agent.conversations import Conversations
-    from backends.base import ChatBackend
+    from agent.drawing import Drawer
+    from backends.base import ChatBackend, ImageBackend
     from retrieval.embedder import Embedder
     from retrieval.ingest import Ingestor
     from retrieval.library import DocumentParser, Library
@@ -47,6 +50,7 @@ class Parts:
         self.ledger = Ledger(self.database)
         self.journal = RunJournal(settings.home / "runs")
         self.board = RunBoard(journal=self.journal)
+        self.easel = Easel()
 
     @property
     def conversations(self) -> Conversations:
@@ -79,6 +83,12 @@ class Parts:
             return self._backend
 
     @property
+    def drawer(self) -> Drawer:
+        """Who draws; a family's weights load with its first picture."""
+        with self._building:
+            return self._drawer
+
+    @property
     def assistant(self) -> Assistant:
         """The agent over all of it; LangChain loads here."""
         with self._building:
@@ -98,6 +108,7 @@ class Parts:
     def close(self) -> None:
         """End threads and children, save the index, close the database. In this order: who uses before what is used."""
         self.board.close()
+        self.easel.close()
         for name in ("ingestor", "library", "parser", "backend"):
             end = getattr(getattr(self, f"_{name}"), "close", None) if self.built(name) else None
             if end is not None:
@@ -156,6 +167,18 @@ class Parts:
         return load_chat(name, backend_context(self.settings, backend_class(name)))
 
     @cached_property
+    def _drawer(self) -> Drawer:
+        from agent.drawing import Drawer
+        from agent.guardrails.rings import Guards
+        from backends.registry import backend_class, load_image
+
+        def family(name: str) -> ImageBackend:
+            return load_image(name, backend_context(self.settings, backend_class(name)))
+
+        folder = Path(self.settings.home) / "pictures"
+        return Drawer(ledger=self.ledger, guards=Guards(), family=family, folder=folder)
+
+    @cached_property
     def _assistant(self) -> Assistant:
         from agent.assistant import AgentSettings, Assistant
         from agent.guardrails.rings import Guards
@@ -182,12 +205,13 @@ class Parts:
         )
 
 
-class Services(AskingCalls, LibraryCalls, AuditCalls, HouseCalls):
+class Services(AskingCalls, LibraryCalls, DrawingCalls, AuditCalls, HouseCalls):
     """`EngineApi`, answered here."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self.board = self.parts.board
+        self.easel = self.parts.easel
 
     def open(self) -> None:
         """Take up what a killed engine left: mark its unfinished answers, go on with its ingest."""
@@ -196,7 +220,7 @@ class Services(AskingCalls, LibraryCalls, AuditCalls, HouseCalls):
 
     def busy(self) -> bool:
         """Whether a run or a job has not ended."""
-        return bool(self.board.running()) or self.ingesting()
+        return bool(self.board.running()) or self.ingesting() or self.easel.busy()
 
     def close(self) -> None:
         """End everything."""

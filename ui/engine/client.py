@@ -23,6 +23,7 @@ from ui.api import (
     Check,
     ConversationRow,
     DocumentRow,
+    Drawing,
     EngineState,
     EventRow,
     IngestJob,
@@ -204,6 +205,33 @@ class EngineClient:
     def search(self, query: str, *, top_k: int = 10) -> list[SearchHit]:
         answer = self._call("POST", "/search", json={"query": query, "top_k": top_k}, again=True)
         return TypeAdapter(list[SearchHit]).validate_json(answer.content)
+
+    # -- pictures -----------------------------------------------------------------------------------------------
+    def draw(
+        self,
+        prompt: str,
+        *,
+        style: str = "",
+        family: str = "",
+        seed: int | None = None,
+        count: int = 1,
+        options: dict[str, Any] | None = None,
+    ) -> Drawing:
+        body = {"prompt": prompt, "style": style, "family": family, "seed": seed, "count": count}
+        answer = self._call("POST", "/drawings", json={**body, "options": options or {}})
+        return Drawing.model_validate_json(answer.content)
+
+    def drawing(self, run: str) -> Drawing:
+        return self._get(f"/drawings/{run}", Drawing)
+
+    def drawings(self, *, limit: int = 50) -> list[Drawing]:
+        return self._get("/drawings", list[Drawing], {"limit": limit})
+
+    def stop_drawing(self, run: str) -> None:
+        self._call("POST", f"/drawings/{run}/stop")
+
+    def picture(self, run: str, n: int, *, preview: bool = False) -> bytes:
+        return self._call("GET", f"/drawings/{run}/pictures/{n}", params={"preview": preview}).content
 
     # -- the ledger ---------------------------------------------------------------------------------------------
     def runs(self, *, limit: int = 100, kind: str | None = None, text: str | None = None) -> list[RunRow]:

@@ -9,7 +9,7 @@ import secrets
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
 from fastapi.responses import StreamingResponse
@@ -24,6 +24,7 @@ from ui.api import (
     Check,
     ConversationRow,
     DocumentRow,
+    Drawing,
     EngineState,
     EventRow,
     IngestJob,
@@ -72,6 +73,15 @@ class Title(BaseModel):
 class Query(BaseModel):
     query: str
     top_k: int = 10
+
+
+class Wanted(BaseModel):
+    prompt: str
+    style: str = ""
+    family: str = ""
+    seed: int | None = None
+    count: int = 1
+    options: dict[str, Any] = {}
 
 
 @router.get("/hello")
@@ -281,6 +291,33 @@ def page_image(
     if not 50 <= width_px <= 4000:
         raise UsageError("The width must lie between 50 and 4000 pixels.")
     return Response(api.page_image(document_id, page, start=start, end=end, width_px=width_px), media_type="image/png")
+
+
+@router.post("/drawings")
+def draw(api: Engine, body: Wanted) -> Drawing:
+    return api.draw(
+        body.prompt, style=body.style, family=body.family, seed=body.seed, count=body.count, options=body.options
+    )
+
+
+@router.get("/drawings")
+def drawings(api: Engine, limit: int = 50) -> list[Drawing]:
+    return api.drawings(limit=limit)
+
+
+@router.get("/drawings/{run}")
+def drawing(api: Engine, run: str) -> Drawing:
+    return api.drawing(run)
+
+
+@router.post("/drawings/{run}/stop", status_code=204)
+def stop_drawing(api: Engine, run: str) -> None:
+    api.stop_drawing(run)
+
+
+@router.get("/drawings/{run}/pictures/{n}")
+def picture(api: Engine, run: str, n: int, preview: bool = False) -> Response:
+    return Response(api.picture(run, n, preview=preview), media_type="image/png")
 
 
 @router.post("/search")

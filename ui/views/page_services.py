@@ -12,7 +12,7 @@ __all__ = ["Go", "PageServices"]
 
 
 class Go(Protocol):
-    """Leave for another page: "chat", "library", "audit", "verify" or "system", with query parameters."""
+    """Leave for another page: "chat", "library", "studio", "audit", "verify" or "system", with query parameters."""
 
     def __call__(self, page: str, /, **params: str) -> None: ...
 

@@ -1,0 +1,151 @@
+"""A drawing and its record: request, guards, model, pictures; a stop and a failure are written down too."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field
+
+from agent.drawing import Drawer, png
+from agent.guardrails.rings import Guards
+from backends.base import BackendContext, ImageProgress, ImageRequest, Kind, ModelIdentity, Picture
+from backends.cancellation import Cancellation, GenerationStopped, cancellable, current_cancellation
+from provenance.errors import BackendUnavailableError, ConfigError, GenerationError
+from provenance.ledger import Ledger, new_run_id
+from provenance.record import record
+
+
+class SquareOptions(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    shade: int = Field(90, ge=0, le=255)
+
+
+class Squares:
+    """One colour a seed."""
+
+    name: ClassVar[str] = "squares"
+    kind: ClassVar[Kind] = Kind.IMAGE
+    options_model: ClassVar[type[BaseModel]] = SquareOptions
+
+    def __init__(self, context: BackendContext, problem: str = "") -> None:
+        self.problem, self.prompts = problem, list[str]()
+
+    def available(self) -> str:
+        return self.problem
+
+    def styles(self) -> list[str]:
+        return []
+
+    def close(self) -> None: ...
+
+    def identity(self, options: BaseModel | None = None) -> ModelIdentity:
+        return ModelIdentity(backend="squares", model="squares-1", digest="sha256:" + "1" * 64)
+
+    def draw(
+        self,
+        request: ImageRequest,
+        options: BaseModel | None = None,
+        *,
+        progress: Callable[[ImageProgress], None] | None = None,
+    ) -> list[Picture]:
+        assert isinstance(options, SquareOptions)
+        self.prompts.append(request.prompt)
+        if request.prompt == "break":
+            raise GenerationError("It broke.")
+        if progress is not None:
+            progress(ImageProgress(step=1, steps=1))
+        current_cancellation().raise_if_cancelled()
+        pixel = lambda n: bytes([(request.seed + n) % 256, options.shade, 0, 255])  # noqa: E731
+        return [Picture(width=8, height=8, rgba=pixel(n) * 64, seed=request.seed + n) for n in range(request.count)]
+
+
+@pytest.fixture
+def squares() -> Squares:
+    return Squares(BackendContext(models_dir="", runtime_dir=""))
+
+
+@pytest.fixture
+def drawer(ledger: Ledger, squares: Squares, tmp_path: Path) -> Drawer:
+    return Drawer(ledger=ledger, guards=Guards(), family=lambda _name: squares, folder=tmp_path / "pictures")
+
+
+def kinds(ledger: Ledger, run: str) -> list[str]:
+    return [event.kind for event in record(ledger, run).events]
+
+
+def test_every_picture_can_be_traced_to_prompt_seed_and_weights(drawer: Drawer, ledger: Ledger) -> None:
+    run = new_run_id()
+    drawn = drawer.draw(
+        ImageRequest(prompt="a red fox", seed=40, count=2), run=run, family="squares", options={"shade": 7}
+    )
+    found = record(ledger, run)
+    assert [event.kind for event in found.events if event.kind != "guard"] == ["request", "model_call", "answer"]
+    assert (found.run.kind, found.run.title, found.run.state) == ("image", "a red fox", "done")
+    request, *_, call, answer = (event for event in found.events)
+    assert request.body["family"] == "squares" and "fox" not in str(request.body)
+    assert call.body["weights"] == "sha256:" + "1" * 64
+    assert call.body["parameters"] == {"shade": 7, "seed": 40, "count": 2, "style": ""}
+    for file, fact in zip(drawn.files, answer.body["pictures"], strict=True):
+        data = file.path.read_bytes()
+        assert fact["file"] == file.file_sha256 == hashlib.sha256(data).hexdigest()
+        assert fact["pixels"] == hashlib.sha256(Image.open(io.BytesIO(data)).tobytes()).hexdigest()
+    assert [file.seed for file in drawn.files] == [40, 41]
+
+
+def test_the_same_pixels_give_the_same_file(squares: Squares) -> None:
+    [picture] = squares.draw(ImageRequest(prompt="x", seed=3), SquareOptions())
+    assert png(picture) == png(picture)
+    assert Image.open(io.BytesIO(png(picture))).getpixel((0, 0)) == (3, 90, 0, 255)
+
+
+def test_a_prompt_with_a_secret_is_drawn_without_it_or_not_at_all(
+    drawer: Drawer, squares: Squares, ledger: Ledger
+) -> None:
+    run, key = new_run_id(), "AKIA" + "IOSFODNN7EXAMPLQ"
+    drawn = drawer.draw(ImageRequest(prompt=f"a poster of {key}"), run=run, family="squares")
+    assert "guard" in kinds(ledger, run) and kinds(ledger, run)[-1] == "answer"
+    assert drawn.refused or key not in squares.prompts[0]
+    assert not any(key in str(event.body) for event in record(ledger, run).events)
+
+
+def test_a_stop_and_a_failure_are_in_the_record(drawer: Drawer, ledger: Ledger) -> None:
+    stopped, failed, token = new_run_id(), new_run_id(), Cancellation()
+    with cancellable(token), pytest.raises(GenerationStopped):
+        drawer.draw(ImageRequest(prompt="fox"), run=stopped, progress=lambda _progress: token.cancel())
+    with pytest.raises(GenerationError):
+        drawer.draw(ImageRequest(prompt="break"), run=failed)
+    assert kinds(ledger, stopped)[-1] == "stopped" and record(ledger, stopped).run.state == "stopped"
+    assert kinds(ledger, failed)[-1] == "error" and record(ledger, failed).run.state == "failed"
+
+
+def test_wrong_options_are_refused_before_anything_is_written(drawer: Drawer, ledger: Ledger) -> None:
+    before = ledger.head()
+    with pytest.raises(ConfigError, match="shade"):
+        drawer.draw(ImageRequest(prompt="fox"), run=new_run_id(), options={"shade": 999})
+    assert ledger.head() == before
+
+
+def test_the_first_family_that_can_run_draws(ledger: Ledger, tmp_path: Path) -> None:
+    def family(name: str) -> Any:
+        return Squares(BackendContext(models_dir="", runtime_dir=""), "" if name == "vae" else f"No {name}.")
+
+    drawer = Drawer(ledger=ledger, guards=Guards(), family=family, folder=tmp_path)
+    assert drawer.family() is drawer.family("vae")
+    with pytest.raises(BackendUnavailableError, match=r"No gan\."):
+        drawer.family("gan")
+
+
+def test_what_is_delivered_is_what_is_stored_and_recorded(ledger: Ledger, squares: Squares, tmp_path: Path) -> None:
+    def deliver(data: bytes, *, record: str) -> bytes:
+        return data + record.encode()
+
+    drawer = Drawer(ledger=ledger, guards=Guards(), family=lambda _name: squares, folder=tmp_path, deliver=deliver)
+    run = new_run_id()
+    [file] = drawer.draw(ImageRequest(prompt="fox"), run=run).files
+    assert file.path.read_bytes().endswith(run.encode())

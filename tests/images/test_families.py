@@ -166,7 +166,7 @@ def test_weights_that_are_missing_damaged_or_changed_are_said_so(
         ("Draw a RED fox!", "red fox"),
         ("the", "the"),
         ("animal", "animal"),
-        ("please paint me an icon of a key", "a key"),
+        ("please paint me an icon of a key", "key"),
     ],
 )
 def test_a_request_is_worded_like_a_caption(prompt: str, words: str) -> None:

@@ -90,8 +90,10 @@ def _form(services: PageServices, ready: list[BackendRow]) -> None:
     with st.form("studio", border=False):
         prompt = st.text_input("Prompt", key="studio.prompt", placeholder="a red fox", max_chars=1000)
         how_many, seeded = st.columns(2)
-        number = how_many.number_input("How many", 1, 16, 4, key="studio.count")
-        seed = seeded.number_input("Seed (-1: a new one)", _FRESH, 2**53 - 1, _FRESH, key="studio.seed")
+        st.session_state.setdefault("studio.count", 4)
+        st.session_state.setdefault("studio.seed", _FRESH)
+        number = how_many.number_input("How many", 1, 16, key="studio.count")
+        seed = seeded.number_input("Seed (-1: a new one)", _FRESH, 2**53 - 1, key="studio.seed")
         options = _options(row)
         asked = st.form_submit_button("Draw", key="studio.draw", type="primary", icon=":material/palette:")
     if asked:

@@ -44,7 +44,7 @@ def test_pictures_come_with_their_seeds_and_can_be_drawn_again(engine: FakeEngin
     assert (drawn.prompt, drawn.style, drawn.seed, drawn.count) == ("a red <b>fox</b>", "fluent flat", 11, 3)
     assert drawn.options == {"steps": 9, "guidance": 2.5}
     assert [picture.seed for picture in drawn.pictures] == [11, 12, 13]
-    assert len(at.get("imgs")) == 3
+    assert len(at.get("image")) == 3
     assert "3 pictures by diffusion-64" in texts(at)
 
     at.text_input(key="studio.prompt").set_value("a house")
@@ -61,7 +61,7 @@ def test_a_drawing_that_goes_on_shows_previews_and_can_be_stopped(engine: FakeEn
     at = page()
     at.text_input(key="studio.prompt").set_value("a slow fox")
     at.button(key="studio.draw").click().run()
-    assert not at.exception and len(at.get("imgs")) == 4
+    assert not at.exception and len(at.get("image")) == 4
     at.button(key="studio.stop").click().run()
     assert not at.exception
     assert engine.drawings()[0].state == "stopped"

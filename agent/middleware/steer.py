@@ -130,14 +130,15 @@ class SteerMiddleware(AgentMiddleware[Any, RunContext]):
             return AIMessage(content=NOT_IN_DOCUMENTS)
         if reading.words and asks_for_words(context.question):
             return self._answer(model, context, _SENTENCE.format(question=context.question, words=reading.words))
-        return self._answer(model, context, _ANSWER.format(question=context.question))
+        return self._answer(model, context, _ANSWER.format(question=context.question), marked=True)
 
-    def _answer(self, model: BaseChatModel, context: RunContext, ask: str) -> AIMessage:
+    def _answer(self, model: BaseChatModel, context: RunContext, ask: str, *, marked: bool = False) -> AIMessage:
+        """`marked` texts lean on the words of the text mark: a single sentence is too short to show one."""
         context.exchange.append(Prompted(role="user", content=ask))
         with context.step("write"):
-            marked = {"text_mark": True} if isinstance(model, MarksText) else {}
+            mark = {"text_mark": True} if marked and isinstance(model, MarksText) else {}
             bound = model.bind(
-                max_tokens=self._max_answer_tokens, temperature=context.temperature, seed=context.seed, **marked
+                max_tokens=self._max_answer_tokens, temperature=context.temperature, seed=context.seed, **mark
             )
             text, whole = self._stream(bound, context, "answer", self._gate(context))
             context.text_mark = (whole.response_metadata if whole is not None else {}).get("text_mark")

@@ -28,7 +28,7 @@ class MarkingModel(ScriptedModel):
             yield ChatGenerationChunk(message=AIMessageChunk(content="", response_metadata={"text_mark": FACTS}))
 
 
-def _ask(model: ScriptedModel) -> ListLedger:
+def _ask(model: ScriptedModel, question: str = "Tell me about the first keeper of the trust.") -> ListLedger:
     ledger = ListLedger()
     assistant = Assistant(
         model=model,
@@ -40,12 +40,11 @@ def _ask(model: ScriptedModel) -> ListLedger:
         guards=Guards(),
         settings=AgentSettings(),
     )
-    question = "Who was the first keeper of the trust?"
     assistant.run(question, run="r-1", conversation="c", stop=threading.Event(), emit=lambda _update: None)
     return ledger
 
 
-SCRIPT = [plan("search_documents", "first keeper"), '{"found": true}', "The first keeper was Oda Brandt."]
+SCRIPT = [plan("search_documents", "first keeper"), '{"answer": "Oda Brandt"}', "The first keeper was Oda Brandt."]
 
 
 def test_only_the_free_answer_is_marked_and_the_record_says_with_what() -> None:
@@ -58,6 +57,13 @@ def test_only_the_free_answer_is_marked_and_the_record_says_with_what() -> None:
     assert [body["text_mark"] for kind, _run, body, _contents in ledger.events if kind == "answer"] == [FACTS]
 
 
+def test_a_single_sentence_is_too_short_for_a_mark() -> None:
+    model = MarkingModel(script=list(SCRIPT))
+    ledger = _ask(model, "Who was the first keeper of the trust?")
+    assert not any(bound.get("text_mark") for bound in model.bound)
+    assert all("text_mark" not in body for _kind, _run, body, _contents in ledger.events)
+
+
 def test_a_model_that_cannot_mark_is_not_asked_to_and_nothing_is_claimed() -> None:
     model = ScriptedModel(script=list(SCRIPT))
     ledger = _ask(model)
@@ -66,7 +72,9 @@ def test_a_model_that_cannot_mark_is_not_asked_to_and_nothing_is_claimed() -> No
 
 
 def test_a_refusal_is_a_fixed_sentence_and_claims_no_mark() -> None:
-    model = MarkingModel(script=[plan("search_documents", "first keeper"), '{"found": true}', "Cats fly at midnight."])
+    model = MarkingModel(
+        script=[plan("search_documents", "first keeper"), '{"answer": "Oda Brandt"}', "Cats fly at midnight."]
+    )
     ledger = _ask(model)
     bodies = [body for kind, _run, body, _contents in ledger.events if kind == "answer"]
     assert bodies[0]["refused"] is True and "text_mark" not in bodies[0]

@@ -16,13 +16,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-import numpy as np
-
 from provenance.credentials.media import inspect_picture, media_type
 from provenance.credentials.read import CredentialReader, CredentialReport
 from provenance.credentials.store import ManifestStore
 from provenance.errors import UsageError
 from provenance.fingerprint import SHORTEST, FingerprintIndex, Match
+from provenance.imagemark.picture import PictureError, open_picture, small_view
 from provenance.sketch import words_of
 from provenance.textmark.code import record_named_in
 
@@ -176,12 +175,15 @@ class Verifier:
         header = inspect_picture(data)
         if header.problem:
             return [_nothing("image mark", header.problem)]
-        image = _first_frame(data)
-        if image is None:
-            return [_nothing("image mark", "The picture is damaged or cut off.")]
-        found = self._image_mark.detect(image)
+        try:
+            with open_picture(data) as picture:
+                view = small_view(picture)
+        except PictureError as exc:
+            return [_nothing("image mark", str(exc))]
+        found = self._image_mark.detect(view)
         if found is None:
-            return [_nothing("image mark", "No watermark of this installation was found in the picture.")]
+            seen = _FIRST if header.animated else ""
+            return [_nothing("image mark", f"No watermark of this installation was found in the picture.{seen}")]
         kept = found.run is not None and self._store is not None and bool(self._store.of(found.run))
         back = " Its manifest is kept here and can be given back." if kept else ""
         return [_ours("image mark", _by_chance(found.p_value), f"{found.sentence}{back}", found.run)]
@@ -229,6 +231,7 @@ class Verifier:
         return Evidence(kind="fingerprint", strength="moderate", says="not ours", sentence=sentence)
 
 
+_FIRST = " Of an animation only the first picture was looked at."
 _RANK: dict[Strength, int] = {"proof": 0, "strong": 1, "moderate": 2, "weak": 3}
 
 
@@ -306,22 +309,6 @@ def _as_text(data: bytes) -> str | None:
         text = head.decode("cp1252", "replace")  # an old text; noise fails the next test
     odd = sum(not (character.isprintable() or character in "\r\n\t\f") for character in text[:10_000])
     return None if odd > 0.02 * min(len(text), 10_000) else text
-
-
-def _first_frame(data: bytes) -> Image | None:
-    """The first frame as RGB, 8 bits; None if it cannot be decoded."""
-    from PIL import Image as pillow
-
-    try:
-        with pillow.open(io.BytesIO(data)) as image:
-            if image.mode.startswith("I") or image.mode == "F":  # a plain conversion would cut off, not scale
-                deep = np.asarray(image, dtype=np.float64)
-                return pillow.fromarray(np.clip(deep / (257 if deep.max() > 255 else 1), 0, 255).astype("u1")).convert(
-                    "RGB"
-                )
-            return image.convert("RGB")
-    except (OSError, ValueError, SyntaxError, EOFError, pillow.DecompressionBombError):
-        return None
 
 
 def _read(path: Path) -> bytes:

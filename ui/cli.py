@@ -134,6 +134,7 @@ def _house_commands(commands: argparse._SubParsersAction[_Parser], common: _Pars
     bench.add_argument("name", metavar="NAME", nargs="?", help="which measurement; without it, list them")
     bench.add_argument("--text", action="store_true", help="of `marks`: those in texts")
     bench.add_argument("--data", metavar="DIR", help="a folder of data in a form the measurement knows")
+    bench.add_argument("--images", metavar="DIR", help="with `marks`: measure the image mark on these pictures")
     bench.add_argument("--limit", metavar="N", type=int, help="measure a sample of this size")
     bench.add_argument("--seed", metavar="S", type=int, default=0, help="which sample (default 0)")
     engine = _add(commands, common, "engine", "engine:engine", "look at or end the background engine")

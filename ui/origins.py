@@ -11,19 +11,34 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provenance.errors import ConfigError, DocumentError, RetrievalError
+from provenance.errors import ConfigError, DocumentError, NotFoundError, RetrievalError
 
 if TYPE_CHECKING:
     from provenance.credentials.certificates import Certificates
     from provenance.credentials.sign import CredentialSigner
     from provenance.credentials.store import ManifestStore
     from provenance.database import Database
+    from provenance.delivery import Deliverer
+    from provenance.imagemark.keys import ImageMarkKeys
+    from provenance.imagemark.marker import ImageMarkReader
     from provenance.textmark.keys import TextMarkKeys
     from provenance.textmark.marker import TextMarker
     from provenance.verify import Verifier
     from ui.settings import Settings
 
-__all__ = ["certificates", "manifest_store", "signer", "text_mark_keys", "text_marker", "verifier", "verifier_of"]
+__all__ = [
+    "certificates",
+    "deliverer",
+    "image_mark_keys",
+    "image_mark_reader",
+    "manifest_store",
+    "restored",
+    "signer",
+    "text_mark_keys",
+    "text_marker",
+    "verifier",
+    "verifier_of",
+]
 
 READ_TIMEOUT_S = 60.0
 
@@ -74,6 +89,57 @@ def signer(settings: Settings) -> CredentialSigner:
     return CredentialSigner(certificates(settings), manifest_store(settings))
 
 
+def image_mark_keys(settings: Settings) -> ImageMarkKeys:
+    """The secrets of the image mark, old ones too."""
+    from provenance.imagemark.keys import ImageMarkKeys
+    from provenance.keys import LedgerKeys
+
+    return ImageMarkKeys(settings.home / "keys" / "image-mark", LedgerKeys(settings.home / "keys" / "ledger"))
+
+
+def image_mark_reader(settings: Settings) -> ImageMarkReader | None:
+    """Finds the mark in pictures; None where none was ever put into one.
+
+    Raises:
+        CredentialError: If the secrets are damaged or readable by others.
+    """
+    from provenance.imagemark.marker import ImageMarkReader
+
+    known = image_mark_keys(settings).known()
+    return ImageMarkReader(known, manifest_store(settings).marked) if known else None
+
+
+def deliverer(settings: Settings) -> Deliverer:
+    """Marks and signs pictures, the last thing that happens to them.
+
+    Raises:
+        CredentialError: If a key cannot be used.
+    """
+    from provenance.delivery import Deliverer
+
+    return Deliverer(signer(settings), manifest_store(settings), image_mark_keys(settings).current())
+
+
+def restored(settings: Settings, data: bytes, run: str) -> bytes:
+    """A file that lost its credentials, with its first manifest inside a new signature.
+
+    Raises:
+        NotFoundError: If no manifest of its record is kept.
+        CredentialError: If the file is of a kind that carries none.
+    """
+    import io
+
+    from provenance.credentials.media import media_type
+
+    store = manifest_store(settings)
+    kept = store.of(run)
+    if not kept:
+        raise NotFoundError("No manifest is kept for this file, so none can be given back.")
+    mime = media_type(io.BytesIO(data)) or ""
+    alike = [one for one in kept if one.mime == mime] or kept
+    return signer(settings).reattach(data, mime, store.find(data) or alike[-1])
+
+
 @contextlib.contextmanager
 def verifier(settings: Settings) -> Iterator[Verifier]:
     """A verifier on its own connection to the database.
@@ -105,6 +171,7 @@ def verifier_of(settings: Settings, database: Database) -> Verifier:
         credentials=CredentialReader(certificates(settings), anchors=_roots(settings.trusted_roots)),
         fingerprints=index,
         store=manifest_store(settings),
+        image_mark=image_mark_reader(settings),
         text_mark=TextMarkDetector(text_mark_keys(settings).known),
         text_of=_text_reader(settings),
         sources_of=lambda run: sources_of(database, run),

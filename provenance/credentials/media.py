@@ -19,7 +19,7 @@ DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 BROKEN_ZIP = "application/zip"  # it begins as an archive, but its directory cannot be read
 SIGNABLE = frozenset({"image/png", "image/jpeg", "image/webp", "image/svg+xml", "application/pdf", DOCX})
 HEAD = 4096
-MOST_PIXELS = 64_000_000
+MOST_PIXELS = 128_000_000
 MOST_UNPACKED = 256 * 1024 * 1024
 MOST_MEMBERS = 10_000
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
@@ -101,7 +101,7 @@ def inspect_picture(data: bytes) -> Picture:
         return _no_picture("The picture is damaged or cut off.")
     problem = ""
     if width * height > MOST_PIXELS:
-        problem = f"The picture has {width * height / 1e6:.0f} megapixels; marks are looked for up to 64."
+        problem = f"The picture has {width * height / 1e6:.0f} megapixels; marks are looked for up to 128."
     return Picture(width=width, height=height, mode=mode, animated=animated, problem=problem)
 
 

@@ -20,7 +20,7 @@ from provenance.credentials.media import DOCX, SIGNABLE, media_type, stored_zip
 from provenance.credentials.store import ManifestStore, StoredManifest
 from provenance.errors import CredentialError
 
-__all__ = ["CredentialSigner", "Parent", "Signed"]
+__all__ = ["CredentialSigner", "Parent", "Signed", "carries"]
 
 MOST_BYTES = 512 * 1024 * 1024
 
@@ -71,7 +71,7 @@ class CredentialSigner:
     def sign(self, data: bytes, mime: str, disclosure: Disclosure, *, parent: Parent | None = None) -> Signed:
         """As `sign_bytes`, with the manifest. Raises as `sign_bytes`."""
         found = _check(data, mime)
-        if parent is None and _carries(data, found):
+        if parent is None and carries(data, found):
             parent = Parent(data=data, title="earlier version")
         if found == DOCX:
             data = stored_zip(data)
@@ -133,7 +133,8 @@ def _check(data: bytes, mime: str) -> str:
     return found
 
 
-def _carries(data: bytes, mime: str) -> bool:
+def carries(data: bytes, mime: str) -> bool:
+    """Whether a file holds Content Credentials, whoever made them."""
     try:
         return Reader.try_create(mime, io.BytesIO(data), context=context()) is not None
     except C2paError:

@@ -16,6 +16,7 @@ from provenance.errors import CredentialError, StorageError
 __all__ = ["ManifestStore", "StoredManifest"]
 
 _BY_FILE = "_by-file"  # no record id begins so
+_BY_MARK = "_by-mark"
 _RECORD = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,79}")
 
 
@@ -89,8 +90,43 @@ class ManifestStore:
             return next((kept for kept in self.of(record) if digest in (kept.signed, kept.unsigned)), None)
         return None
 
+    def claim(self, mark: int, record: str) -> bool:
+        """Let a number of 48 bits, as watermarks carry it, stand for a record. False if it stands for another already.
+
+        Raises:
+            CredentialError: If this is no record id.
+            StorageError: If the disk refuses.
+        """
+        self._of(record)
+        path = self._folder / _BY_MARK / f"{mark:012x}"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(record.encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except FileExistsError:
+            known = self.marked(mark)
+            if known is None:  # a crash came between making the file and writing it
+                _write(path, record.encode())
+            return known in (None, record)
+        except OSError as exc:
+            reason = exc.strerror or "the disk refuses"
+            raise StorageError(f"The mark could not be kept: {reason}.", hint="Free some space.") from exc
+        return True
+
+    def marked(self, mark: int) -> str | None:
+        """The record that a watermark's number stands for."""
+        with suppress(OSError, UnicodeDecodeError):
+            return (self._folder / _BY_MARK / f"{mark:012x}").read_text(encoding="ascii") or None
+        return None
+
     def forget(self, record: str) -> int:
-        """Remove a record's manifests (they may hold its prompt); how many there were."""
+        """Remove a record's manifests (they may hold its prompt); how many there were.
+
+        Which number in a watermark stands for the record stays known: it tells the id and nothing else.
+        """
         folder = self._of(record)
         paths = sorted(folder.glob("*.json"))
         for path in paths:

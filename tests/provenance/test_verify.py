@@ -160,9 +160,9 @@ def test_a_watermark_names_the_record_where_credentials_are_gone(
 def test_pictures_that_cannot_be_looked_into_are_said_so(certificates: Certificates, index: FingerprintIndex) -> None:
     mark = FakeImageMark()
     verifier = Verifier(credentials=CredentialReader(certificates), fingerprints=index, image_mark=mark)
-    huge = picture(mode="L", size=(10_000, 10_000))
+    huge = picture(mode="1", size=(13_000, 10_000))
     whole = picture(size=(600, 400))
-    for data, words in ((huge, "100 megapixels"), (whole[: len(whole) // 2], "damaged or cut off")):
+    for data, words in ((huge, "130 megapixels"), (whole[: len(whole) // 2], "damaged or cut off")):
         verdict = verifier.verify(data)
         assert verdict.verdict == "cannot tell"
         assert any(words in one.sentence for one in verdict.evidence)

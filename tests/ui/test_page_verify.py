@@ -10,11 +10,13 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from provenance.credentials.disclosure import Disclosure
+from provenance.credentials.read import CredentialReader
 from provenance.database import open_database
 from provenance.ledger import Ledger, new_run_id
 from tests.fake_engine import FakeEngine
+from tests.provenance.pictures import icon
 from tests.ui.page_harness import Stage, texts
-from ui.origins import signer
+from ui.origins import certificates, deliverer, signer
 from ui.settings import Settings
 
 ANSWER = (
@@ -65,6 +67,22 @@ def test_a_picture_of_ours_and_a_foreign_one(settings: Settings) -> None:
         at.button(key="verify.check").click().run()
         assert not at.exception
         assert word in texts(at)
+
+
+def test_a_stripped_picture_gets_its_credentials_back(settings: Settings) -> None:
+    made = deliverer(settings).deliver(icon(), Disclosure(record="r-1"))
+    with Image.open(io.BytesIO(made.data)) as image:
+        out = io.BytesIO()
+        image.convert("RGB").save(out, "JPEG", quality=80)
+    at = page()
+    at.file_uploader(key="verify.file").set_value(("copy.jpg", out.getvalue(), "image/jpeg"))
+    at.button(key="verify.check").click().run()
+    assert not at.exception and "record r-1" in texts(at)
+    at.button(key="verify.restore").click().run()
+    assert not at.exception
+    back = at.session_state["verify.given_back"]
+    report = CredentialReader(certificates(settings)).read(back)
+    assert report.ours and report.record_id == "r-1"
 
 
 def test_nothing_to_look_at_is_said_calmly(settings: Settings) -> None:

@@ -14,10 +14,12 @@ from PIL import Image
 
 from provenance.credentials.disclosure import Disclosure
 from provenance.credentials.media import DOCX
+from provenance.credentials.read import CredentialReader
 from provenance.database import open_database
 from provenance.ledger import Ledger, new_run_id
+from tests.provenance.pictures import cropped, photo
 from ui.cli import main
-from ui.origins import signer
+from ui.origins import certificates, deliverer, signer
 from ui.settings import Settings
 
 ANSWER = (
@@ -134,3 +136,18 @@ def test_roots_that_cannot_be_read_are_a_wrong_setting(
     status, _, err = run("verify", str(path))
     assert status == 2
     assert "WHEREFROM_TRUSTED_ROOTS" in err
+
+
+def test_a_stripped_picture_is_recognised_by_its_mark_and_gets_its_manifest_back(
+    settings: Settings, run: Run, tmp_path: Path
+) -> None:
+    made = deliverer(settings).deliver(photo(), Disclosure(record="r-1"))
+    copy, back = tmp_path / "copy.jpg", tmp_path / "back.jpg"
+    with Image.open(io.BytesIO(made.data)) as image:
+        cropped(image, 0.8).save(copy, "JPEG", quality=75)
+    status, out, _ = run("verify", str(copy), "--restore", str(back), "--json")
+    found = json.loads(out)
+    assert status == 0 and found["verdict"] == "ours" and found["run"] == "r-1"
+    assert "image mark" in {one["kind"] for one in found["evidence"]}
+    report = CredentialReader(certificates(settings)).read(back)
+    assert report.ours and report.record_id == "r-1"

@@ -46,8 +46,12 @@ def bench(options: argparse.Namespace, output: Output) -> int:
         options.name += "_text"
     if options.limit is not None and options.limit < 1:
         raise UsageError("--limit must be 1 or more.")
+    if options.images is not None:  # `marks --images DIR` and `marks_images --data DIR` are the same
+        if options.name not in ("marks", "marks_images"):
+            raise UsageError("--images goes with `wherefrom bench marks`.")
+        options.name, options.data = "marks_images", options.images
     if options.data is not None and not Path(options.data).is_dir():
-        raise NotFoundError(f"The folder {options.data!r} does not exist.", hint="Check --data.")
+        raise NotFoundError(f"The folder {options.data!r} does not exist.", hint="Check --data or --images.")
     chosen = list(known) if options.name == "all" else [options.name]
     if chosen[0] not in known:
         raise NotFoundError(f"There is no measurement {chosen[0]!r}.", hint=f"There are: {', '.join(known)}, all.")

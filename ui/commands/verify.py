@@ -57,19 +57,12 @@ def _restore(settings: Settings, subject: bytes | Path, found: Verdict, target: 
         CredentialError: If the file is of a kind that carries none.
         StorageError: If it cannot be written.
     """
-    import io
+    from ui.origins import restored
 
-    from provenance.credentials.media import media_type
-    from ui.origins import manifest_store, signer
-
-    kept = manifest_store(settings).of(found.run) if found.verdict == "ours" and found.run else []
-    if not kept:
+    if found.verdict != "ours" or not found.run:
         raise NotFoundError("No manifest is kept for this file, so none can be given back.")
     data = subject if isinstance(subject, bytes) else subject.read_bytes()
-    mime = media_type(io.BytesIO(data)) or ""
-    exact = manifest_store(settings).find(data)
-    alike = [one for one in kept if one.mime == mime] or kept
-    signed = signer(settings).reattach(data, mime, exact or alike[-1])
+    signed = restored(settings, data, found.run)
     path = Path(target)
     try:
         path.write_bytes(signed)

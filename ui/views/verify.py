@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["render"]
 
 _FOUND = "verify.found"
+_CHECKED = "verify.checked"  # name and bytes of the file that was found
+_GIVEN_BACK = "verify.given_back"  # the bytes of the file with its credentials
 _HEAD = {
     "ours": ("good", "Ours", "This came from this installation."),
     "not ours": ("bad", "Not ours", "This came from somewhere else, as far as can be told."),
@@ -40,6 +42,8 @@ def render(services: PageServices) -> None:
         asked = st.form_submit_button("Check", key="verify.check", type="primary")
     if asked:
         st.session_state.pop(_FOUND, None)
+        st.session_state.pop(_GIVEN_BACK, None)
+        st.session_state[_CHECKED] = (file.name, file.getvalue()) if file is not None else None
         if file is None and not text.strip():
             st.html('<div class="wf-calm">Drop a file or paste a text first.</div>')
             return
@@ -52,6 +56,28 @@ def render(services: PageServices) -> None:
     found: Verdict | None = st.session_state.get(_FOUND)
     if found is not None:
         _show(services, found)
+        checked: tuple[str, bytes] | None = st.session_state.get(_CHECKED)
+        if checked is not None and found.run and _stripped(found):
+            _give_back(services, *checked, found.run)
+
+
+def _stripped(found: Verdict) -> bool:
+    """Whether it is ours and carries no credentials that say so."""
+    signed = any(one.kind == "credentials" and one.says == "ours" for one in found.evidence)
+    return found.verdict == "ours" and not signed
+
+
+def _give_back(services: PageServices, name: str, data: bytes, run: str) -> None:
+    """Offer the file with its first manifest put back; nothing is signed before somebody asks."""
+    if st.button("Give its credentials back", key="verify.restore", icon=":material/verified:"):
+        from ui.origins import restored
+
+        try:
+            st.session_state[_GIVEN_BACK] = restored(services.settings, data, run)
+        except AppError as exc:
+            say_error(exc)
+    if _GIVEN_BACK in st.session_state:
+        st.download_button("Save the file", st.session_state[_GIVEN_BACK], file_name=name, key="verify.save")
 
 
 def _verdict(services: PageServices, subject: bytes | str) -> Verdict:

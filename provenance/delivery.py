@@ -1,0 +1,136 @@
+"""How a picture leaves the house: marked, then signed, then its manifest kept by its record.
+
+    delivered = Deliverer(signer, store, key).deliver(picture, Disclosure(record=run))
+    path.write_bytes(delivered.data)
+
+The order matters: the signature covers the mark, and nothing may change a byte after it. What one of the two loses, the
+other keeps: whoever strips the metadata leaves the mark, which names the record, whose manifest is in the store.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from provenance.credentials.disclosure import Disclosure, SoftBinding
+from provenance.credentials.media import media_type
+from provenance.credentials.sign import CredentialSigner, Parent, carries
+from provenance.credentials.store import ManifestStore
+from provenance.errors import CredentialError, UsageError
+from provenance.imagemark.keys import ImageMarkKey
+from provenance.imagemark.marker import ALGORITHM, enlarged, mark_picture
+from provenance.imagemark.picture import open_picture, split_alpha, to_eight_bits
+
+__all__ = ["Delivered", "Deliverer", "Format"]
+
+Format = Literal["image/png", "image/jpeg", "image/webp"]
+
+SVG = "image/svg+xml"
+_QUALITY = 92
+_ATTEMPTS = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivered:
+    """A finished file. `mark` and `psnr` are None where no mark was put in (SVG); `psnr`: of the mark, in dB."""
+
+    data: bytes
+    mime: str
+    record: str
+    width: int
+    height: int
+    mark: int | None
+    psnr: float | None
+
+
+class Deliverer:
+    """Marks and signs with this installation's keys."""
+
+    def __init__(self, signer: CredentialSigner, store: ManifestStore, key: ImageMarkKey) -> None:
+        """`store` is the one that `signer` keeps manifests in."""
+        self._signer = signer
+        self._store = store
+        self._key = key
+
+    def deliver(
+        self,
+        picture: Image.Image | bytes,
+        disclosure: Disclosure,
+        *,
+        mime: Format = "image/png",
+        parent: Parent | None = None,
+    ) -> Delivered:
+        """The file to hand out.
+
+        Args:
+            picture: Pixels, or a file. One below 512 pixels is enlarged by a whole factor first: a mark needs room. A
+                file that carries credentials keeps them as an ingredient; an SVG file gets credentials only.
+            disclosure: Whose record it is, and how much the file tells of it.
+            mime: What to write; an SVG stays one.
+            parent: The file that was edited, where `picture` is not that file itself.
+
+        Raises:
+            PictureError: If the file is damaged, too large or no picture.
+            UsageError: If it is animated, or too long and thin to be marked.
+            CredentialError, StorageError: If it cannot be signed, or the manifest not be kept.
+        """
+        if isinstance(picture, bytes):
+            found = media_type(io.BytesIO(picture)) or ""
+            if found == SVG:
+                data = self._signer.sign_bytes(picture, SVG, disclosure, parent=parent)
+                return Delivered(data=data, mime=SVG, record=disclosure.record, width=0, height=0, mark=None, psnr=None)
+            if parent is None and carries(picture, found):
+                parent = Parent(data=picture)
+            with open_picture(picture) as image:
+                if getattr(image, "is_animated", False):
+                    raise UsageError("An animated picture cannot be marked.", hint="Mark each of its pictures.")
+                return self._pixels(to_eight_bits(image), disclosure, mime, parent)
+        return self._pixels(picture, disclosure, mime, parent)
+
+    def _pixels(self, image: Image.Image, disclosure: Disclosure, mime: Format, parent: Parent | None) -> Delivered:
+        before = to_eight_bits(enlarged(to_eight_bits(image)))
+        if mime == "image/jpeg" and before.mode in ("LA", "RGBA"):  # JPEG knows no transparency
+            paper = Image.new("RGBA", before.size, (255, 255, 255, 255))
+            before = Image.alpha_composite(paper, before.convert("RGBA")).convert("RGB")
+        number = self._number(disclosure.record)
+        after = mark_picture(before, number, self._key)
+        binding = SoftBinding(algorithm=ALGORITHM, value=f"{number:012x}")
+        signed = self._signer.sign_bytes(
+            _encoded(after, mime), mime, replace(disclosure, soft_binding=binding), parent=parent
+        )
+        from provenance.imagemark.embed import psnr
+
+        alpha = split_alpha(before)[1]
+        return Delivered(
+            data=signed,
+            mime=mime,
+            record=disclosure.record,
+            width=after.width,
+            height=after.height,
+            mark=number,
+            psnr=psnr(np.asarray(split_alpha(before)[0]), np.asarray(split_alpha(after)[0]), alpha),
+        )
+
+    def _number(self, record: str) -> int:
+        """A number that stands for this record and no other."""
+        for attempt in range(_ATTEMPTS):
+            number = self._key.number(record, attempt)
+            if self._store.claim(number, record):
+                return number
+        raise CredentialError("No number is left for this record.")  # eight collisions of 48 bits: a broken store
+
+
+def _encoded(image: Image.Image, mime: Format) -> bytes:
+    out = io.BytesIO()
+    match mime:
+        case "image/png":
+            image.save(out, "PNG")
+        case "image/webp":
+            image.save(out, "WEBP", lossless=True)
+        case "image/jpeg":
+            image.save(out, "JPEG", quality=_QUALITY, subsampling=0)
+    return out.getvalue()

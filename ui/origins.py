@@ -97,16 +97,11 @@ def image_mark_keys(settings: Settings) -> ImageMarkKeys:
     return ImageMarkKeys(settings.home / "keys" / "image-mark", LedgerKeys(settings.home / "keys" / "ledger"))
 
 
-def image_mark_reader(settings: Settings) -> ImageMarkReader | None:
-    """Finds the mark in pictures; None where none was ever put into one.
-
-    Raises:
-        CredentialError: If the secrets are damaged or readable by others.
-    """
+def image_mark_reader(settings: Settings) -> ImageMarkReader:
+    """Finds the mark in pictures."""
     from provenance.imagemark.marker import ImageMarkReader
 
-    known = image_mark_keys(settings).known()
-    return ImageMarkReader(known, manifest_store(settings).marked) if known else None
+    return ImageMarkReader(image_mark_keys(settings).known, manifest_store(settings).marked)
 
 
 def deliverer(settings: Settings) -> Deliverer:

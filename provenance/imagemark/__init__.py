@@ -2,10 +2,10 @@
 
     key = ImageMarkKeys(folder, LedgerKeys(ledger_folder)).current()
     marked = mark(picture, key.number("r-01J..."), key)
-    found = ImageMarkReader(keys.known(), record_of).detect(marked)
+    found = ImageMarkReader(keys.known, record_of).detect(marked)
 
-How: 48 bits become 372 by a strong code (`code`); each of those is spread over about 60 waves whose places and phases
-only the key tells (`pattern`); 28 waves more are known to the reader beforehand and tell how the picture was turned,
+How: 48 bits become 372 by a strong code (`code`); each of those is spread over about 100 waves whose places and phases
+only the key tells (`pattern`); 16 waves more are known to the reader beforehand and tell how the picture was turned,
 scaled and cut (`search`). Everything happens in one size, the picture scaled to 512 x 512 pixels' worth of area, so
 that scaling alone changes nothing (`plane`).
 

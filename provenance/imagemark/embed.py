@@ -99,7 +99,7 @@ def psnr(before: Pixels, after: Pixels, alpha: Pixels | None = None) -> float:
     return float("inf") if error == 0 else 10 * float(np.log10(255**2 * seen / error))
 
 
-def _woven(pattern: Pattern, gain: NDArray[np.complex128], width: int, height: int) -> Plane:
+def _woven(pattern: Pattern, gain: NDArray[np.complex128] | NDArray[np.float64], width: int, height: int) -> Plane:
     """The sum of all waves over a plane of this size; `gain` is the amplitude of each, and which way it points."""
     waves = np.zeros((TILE, TILE // 2 + 1), np.complex64)
     value = gain * pattern.carrier
@@ -123,7 +123,7 @@ def _added(pixels: Pixels, delta: Plane, alpha: Pixels | None, level: float) -> 
     if alpha is not None:
         if not alpha.any():
             return pixels.copy()
-        delta = delta * (alpha / np.float32(255))
+        delta = np.asarray(delta * (alpha / np.float32(255)), np.float32)
         opaque = float(np.mean(alpha / np.float32(255)))
     target = 255.0 * 10 ** (-level / 20)
     amplitude = target / max(1e-6, (float(np.mean(delta * delta)) / opaque) ** 0.5)

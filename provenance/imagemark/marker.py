@@ -58,17 +58,21 @@ def mark_picture(image: Image.Image, number: int, key: ImageMarkKey, *, level: f
 class ImageMarkReader:
     """Looks for the mark of any of this installation's keys. Fits the seam `provenance.verify.ImageMark`."""
 
-    def __init__(self, keys: Sequence[ImageMarkKey], record_of: Callable[[int], str | None]) -> None:
-        """`record_of`: the record that a number stands for, None if none is known (any more)."""
-        self._keys = list(keys)
+    def __init__(self, keys: Callable[[], Sequence[ImageMarkKey]], record_of: Callable[[int], str | None]) -> None:
+        """`keys`: those of now and before. `record_of`: the record of a number, None if none is known (any more)."""
+        self._keys = keys
         self._record_of = record_of
 
     def detect(self, image: Image.Image) -> MarkFound | None:
-        """What the picture's mark says; None where there is none of ours that can be told from chance."""
+        """What the picture's mark says; None where there is none of ours that can be told from chance.
+
+        Raises:
+            CredentialError: If the keys are damaged or readable by others.
+        """
         from provenance.imagemark.read import find
         from provenance.verify import MarkFound
 
-        found = find(pixels_of(image), [key.secret for key in self._keys])
+        found = find(pixels_of(image), [key.secret for key in self._keys()])
         if found is None:
             return None
         record = self._record_of(found.number)

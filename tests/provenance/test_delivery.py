@@ -43,7 +43,7 @@ class House:
             credentials=CredentialReader(self.certificates),
             fingerprints=FingerprintIndex(database),
             store=self.store,
-            image_mark=ImageMarkReader(self.keys.known(), self.store.marked),
+            image_mark=ImageMarkReader(self.keys.known, self.store.marked),
         )
 
     def verify(self, data: bytes) -> Verdict:

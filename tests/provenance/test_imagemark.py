@@ -211,11 +211,11 @@ def test_a_damaged_picture_gives_one_clear_sentence(marked: Image.Image) -> None
 
 
 def test_the_reader_names_the_record(marked: Image.Image) -> None:
-    known = ImageMarkReader([KEY], {NUMBER: "r-1"}.get).detect(marked)
+    known = ImageMarkReader(lambda: [KEY], {NUMBER: "r-1"}.get).detect(marked)
     assert known is not None and known.run == "r-1" and known.p_value <= LIMIT
-    lost = ImageMarkReader([KEY], lambda _: None).detect(marked)
+    lost = ImageMarkReader(lambda: [KEY], lambda _: None).detect(marked)
     assert lost is not None and lost.run is None and "not kept here any more" in lost.sentence
-    assert ImageMarkReader([FOREIGN], {}.get).detect(marked) is None
+    assert ImageMarkReader(lambda: [FOREIGN], {}.get).detect(marked) is None
 
 
 def test_keys_follow_the_ledgers_key_and_old_ones_stay(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from provenance.textmark.words import carriers
 __all__ = ["human_texts", "replaced", "run"]
 
 ANSWER_TOKENS = 300
+EVERY_NTH = 3  # perplexity is measured on every third text
 LENGTHS = (50, 100, 150, 200, 250, 300)  # tokens
 HUMAN_KEYS = 24
 TOPICS = """how bridges are built; why the sea is salty; the history of bicycles; how to keep bees; what makes bread
@@ -190,16 +191,16 @@ class _Writer:
 
     def _text(self, name: str, i: int, marked: bool) -> None:
         prompt = FORMS[i // len(TOPICS) % len(FORMS)].format(TOPICS[i % len(TOPICS)])
-        answer = self._chat(key_of(self._seed, i)).invoke(
-            prompt, max_tokens=ANSWER_TOKENS, seed=i, text_mark=marked, logprobs=True, top_logprobs=1
-        )
+        # Sorting the whole vocabulary for its probabilities takes as long as a token: not for every text.
+        wanted = {"logprobs": True, "top_logprobs": 1} if i % EVERY_NTH == 0 else {}
+        chat = self._chat(key_of(self._seed, i))
+        answer = chat.invoke(prompt, max_tokens=ANSWER_TOKENS, seed=i, text_mark=marked, **wanted)
         # llama.cpp reports what the model itself gave to the chosen token, the lean not counted.
         content = (answer.response_metadata.get("logprobs") or {}).get("content") or []
         logprobs = [float(token["logprob"]) for token in content if float(token["logprob"]) > -100]
-        pieces = [str(token["token"]) for token in content]
         tokens = answer.usage_metadata["output_tokens"]
         row = {"i": i, "seed": self._seed, "marked": marked, "text": answer.text, "tokens": tokens}
-        self._keep(name, row | {"pieces": pieces, "logprob": sum(logprobs), "counted": len(logprobs)})
+        self._keep(name, row | {"logprob": sum(logprobs), "counted": len(logprobs)})
 
     def _answered(self, name: str, n: int, marked: bool, question: dict[str, Any]) -> None:
         asked = (
@@ -292,12 +293,15 @@ def _cut(words: list[str], size: int) -> Iterator[list[str]]:
 
 
 def _first(row: dict[str, Any], tokens: int) -> str:
-    return "".join(row["pieces"][:tokens])
+    """Its first tokens, counted in words: how many words a token is, the whole text says."""
+    words = list(re.finditer(r"\S+", row["text"]))
+    count = round(len(words) * tokens / row["tokens"])
+    return str(row["text"][: words[count - 1].end()]) if count else ""
 
 
 def _found(rows: list[dict[str, Any]], tokens: int | None, change: Any = None) -> dict[str, float]:
     """The share of texts in which their own key is found; texts shorter than `tokens` are left out."""
-    rows = [row for row in rows if tokens is None or len(row["pieces"]) >= tokens]
+    rows = [row for row in rows if tokens is None or row["tokens"] >= tokens]
     found, coins = 0, 0
     for row in rows:
         text = change(row) if change else row["text"] if tokens is None else _first(row, tokens)

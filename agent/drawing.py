@@ -175,6 +175,7 @@ class Drawer:
         data = png(picture)
         if self._deliver is not None:
             data = self._deliver(data, record=run)
+        width, height = _size(data)
         path = self._folder / run / f"{n}.png"
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -188,12 +189,20 @@ class Drawer:
         return DrawnFile(
             n=n,
             seed=picture.seed,
-            width=picture.width,
-            height=picture.height,
+            width=width,
+            height=height,
             pixels_sha256=hashlib.sha256(picture.rgba).hexdigest(),
             file_sha256=hashlib.sha256(data).hexdigest(),
             path=path,
         )
+
+
+def _size(data: bytes) -> tuple[int, int]:
+    """Of the file: a small picture may have been enlarged on its way out."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as image:
+        return image.size
 
 
 def png(picture: Picture) -> bytes:

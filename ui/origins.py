@@ -32,6 +32,7 @@ __all__ = [
     "image_mark_keys",
     "image_mark_reader",
     "manifest_store",
+    "picture_delivery",
     "restored",
     "signer",
     "text_mark_keys",
@@ -113,6 +114,17 @@ def deliverer(settings: Settings) -> Deliverer:
     from provenance.delivery import Deliverer
 
     return Deliverer(signer(settings), manifest_store(settings), image_mark_keys(settings).current())
+
+
+def picture_delivery(settings: Settings) -> Callable[..., bytes]:
+    """What marks, signs and keeps each picture that is drawn here (`agent.drawing.Deliver`)."""
+
+    def deliver(data: bytes, *, record: str) -> bytes:
+        from provenance.credentials.disclosure import Disclosure
+
+        return deliverer(settings).deliver(data, Disclosure(record=record)).data
+
+    return deliver
 
 
 def restored(settings: Settings, data: bytes, run: str) -> bytes:

@@ -171,12 +171,14 @@ class Parts:
         from agent.drawing import Drawer
         from agent.guardrails.rings import Guards
         from backends.registry import backend_class, load_image
+        from ui.origins import picture_delivery
 
         def family(name: str) -> ImageBackend:
             return load_image(name, backend_context(self.settings, backend_class(name)))
 
         folder = Path(self.settings.home) / "pictures"
-        return Drawer(ledger=self.ledger, guards=Guards(), family=family, folder=folder)
+        deliver = picture_delivery(self.settings)
+        return Drawer(ledger=self.ledger, guards=Guards(), family=family, folder=folder, deliver=deliver)
 
     @cached_property
     def _assistant(self) -> Assistant:

@@ -17,9 +17,9 @@ from provenance.credentials.media import DOCX
 from provenance.credentials.read import CredentialReader
 from provenance.database import open_database
 from provenance.ledger import Ledger, new_run_id
-from tests.provenance.pictures import cropped, photo
+from tests.provenance.pictures import cropped, icon, photo
 from ui.cli import main
-from ui.origins import certificates, deliverer, signer
+from ui.origins import certificates, deliverer, picture_delivery, signer
 from ui.settings import Settings
 
 ANSWER = (
@@ -151,3 +151,18 @@ def test_a_stripped_picture_is_recognised_by_its_mark_and_gets_its_manifest_back
     assert "image mark" in {one["kind"] for one in found["evidence"]}
     report = CredentialReader(certificates(settings)).read(back)
     assert report.ours and report.record_id == "r-1"
+
+
+def test_a_picture_that_was_drawn_here_leaves_marked_and_signed(settings: Settings, run: Run, tmp_path: Path) -> None:
+    out = io.BytesIO()
+    icon(64).save(out, "PNG")
+    file, copy = tmp_path / "drawn.png", tmp_path / "copy.webp"
+    file.write_bytes(picture_delivery(settings)(out.getvalue(), record="r-1"))
+    with Image.open(file) as image:
+        assert image.size == (512, 512)
+        image.save(copy, "WEBP", quality=80)
+    for path, kinds in ((file, {"credentials", "image mark"}), (copy, {"image mark"})):
+        status, said, _ = run("verify", str(path), "--json")
+        found = json.loads(said)
+        assert status == 0 and found["run"] == "r-1"
+        assert kinds <= {one["kind"] for one in found["evidence"] if one["says"] == "ours"}

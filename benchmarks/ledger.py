@@ -39,21 +39,32 @@ CONTENTS = {"prompt": "Who keeps the key of the archive, and since when? " * 10}
 
 
 def run(
-    *, seconds: float = 3.0, threads: Sequence[int] = (1, 8, 32), events: int = 20_000, folder: str | None = None
+    *,
+    data: str | None = None,
+    limit: int = 0,
+    seed: int = 0,
+    seconds: float = 3.0,
+    threads: Sequence[int] = (1, 8, 32),
 ) -> dict[str, Any]:
-    """Measure. `events` is how many are appended in bulk before verification and proofs are measured.
+    """Measure.
+
+    Args:
+        data: Where the database is made; default: the system's temporary folder.
+        limit: How many events are appended in bulk before verification and proofs are measured; default 20,000.
+        seed: Which events are proved.
+        seconds: How long each number of writers appends.
 
     Returns:
         `appends`: for each number of writers events a second and p50, p99, max milliseconds of one append; `bulk`:
         events a second of `append_many` by 500; `verify`: events a second; `tree`: leaves a second taken in; `proof`:
         milliseconds (p50, p99) and bytes of an inclusion proof, the bytes with and without its signed checkpoint.
     """
-    with tempfile.TemporaryDirectory(prefix="wherefrom-ledger-", dir=folder) as place:
+    with tempfile.TemporaryDirectory(prefix="wherefrom-ledger-", dir=data) as place:
         database = open_database(sqlite_url(Path(place) / "wherefrom.db"))
         ledger = Ledger(database)
         appends = [_appends(ledger, writers, seconds) for writers in threads]
-        bulk = _bulk(ledger, events)
-        proof = _proofs(ledger, Path(place))
+        bulk = _bulk(ledger, limit or 20_000)
+        proof = _proofs(ledger, Path(place), seed)
         found = ledger.verify()
         ledger.close()
         database.close()
@@ -98,12 +109,12 @@ def _appends(ledger: Ledger, writers: int, seconds: float) -> dict[str, Any]:
     }
 
 
-def _proofs(ledger: Ledger, place: Path) -> dict[str, Any]:
+def _proofs(ledger: Ledger, place: Path, seed: int) -> dict[str, Any]:
     notary = Checkpoints(ledger, LedgerKeys(place / "keys"), place / "checkpoints")
     started = time.perf_counter()
     checkpoint = notary.make()
     took = time.perf_counter() - started
-    tree, rng = Tree(ledger.database), random.Random(0)
+    tree, rng = Tree(ledger.database), random.Random(seed)
     digests = {seq: ledger.entries(after=seq - 1, limit=1)[0].digest for seq in _sample(rng, checkpoint.size, 500)}
     waits = []
     for seq in digests:
@@ -147,7 +158,7 @@ def main(arguments: list[str] | None = None, show: Callable[[str], None] = print
     parser.add_argument("--folder", help="where the database is made; default: the system's temporary folder")
     parser.add_argument("--json", action="store_true", help="one line of JSON")
     options = parser.parse_args(arguments)
-    result = run(seconds=options.seconds, threads=options.threads, events=options.events, folder=options.folder)
+    result = run(data=options.folder, limit=options.events, seconds=options.seconds, threads=options.threads)
     show(json.dumps(result, indent=None if options.json else 2))
 
 

@@ -39,9 +39,17 @@ COLUMNS = ("at", "run", "kind", "body", "previous", "digest")
 ROUNDS_PER_DATABASE = 50
 
 
-def run(*, kills: int = 100, tampers: int = 500, seed: int = 0) -> dict[str, Any]:
-    """Both kinds of harm; every number but the counts of attempts should be 0."""
-    with tempfile.TemporaryDirectory(prefix="wherefrom-faults-") as folder:
+def run(
+    *, data: str | None = None, limit: int = 0, seed: int = 0, kills: int = 100, tampers: int = 500
+) -> dict[str, Any]:
+    """Both kinds of harm; every number but the counts of attempts should be 0.
+
+    Args:
+        data: Where the databases are made; default: the system's temporary folder.
+        limit: As many kills, and five times as many tamperings.
+    """
+    kills, tampers = (limit, 5 * limit) if limit else (kills, tampers)
+    with tempfile.TemporaryDirectory(prefix="wherefrom-faults-", dir=data) as folder:
         return {
             "kills": kill_appenders(Path(folder), rounds=kills, seed=seed),
             "tampers": tamper(Path(folder), count=tampers, seed=seed),

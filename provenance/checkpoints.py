@@ -20,7 +20,7 @@ from provenance.checkpoint import Checkpoint, read_code
 from provenance.entry import Head
 from provenance.errors import CredentialError, LedgerCorruptError, LedgerError, NotFoundError, StorageError
 from provenance.keys import LedgerKeys
-from provenance.ledger import Ledger, new_run_id
+from provenance.ledger import Ledger
 from provenance.merkle import verify_inclusion
 from provenance.proof import InclusionProof
 from provenance.tree import Tree, leaf_of
@@ -28,6 +28,7 @@ from provenance.verification import TreeHead, Verification
 
 __all__ = ["Checkpoints"]
 
+HOUSE_RUN = "ledger"  # what the ledger records about itself; sorts behind every run of a person
 KEPT = 100  # exported files a folder; older ones say nothing that newer ones do not
 
 
@@ -107,7 +108,7 @@ class Checkpoints:
         entries = self._ledger.entries(after=seq - 1, limit=1) if seq > 0 else []
         if not entries or entries[0].seq != seq:
             raise NotFoundError(f"The ledger has no entry {seq}.", hint="`wherefrom audit list` shows the runs.")
-        newest = self._newest()
+        newest = self.newest()
         checkpoint = newest if newest is not None and newest.size >= seq else self.make()
         leaf = leaf_of(entries[0].digest)
         path = self._path(leaf, seq, checkpoint)
@@ -119,15 +120,26 @@ class Checkpoints:
             raise LedgerCorruptError(f"Entry {seq} is not the one that was signed.", seq=seq, hint=hint)
         return InclusionProof(seq=seq, path=tuple(path), checkpoint=checkpoint.note)
 
-    def consistency(self, old: Checkpoint, new: Checkpoint) -> list[bytes]:
-        """The proof that the ledger at `new` begins with the ledger at `old`.
+    def consistency(self, old: Checkpoint | int, new: Checkpoint | int) -> list[bytes]:
+        """The proof that the ledger at `new` begins with the ledger at `old`, each a checkpoint or a size.
 
         Raises:
             LedgerError: If the ledger is smaller than `new`.
             ValueError: If `old` is larger than `new`.
         """
         self._tree.extend()
-        return self._tree.consistency(old.size, new.size)
+        sizes = [one if isinstance(one, int) else one.size for one in (old, new)]
+        return self._tree.consistency(sizes[0], sizes[1])
+
+    def root(self, size: int) -> bytes:
+        """The root over the first `size` entries. Raises LedgerError if there are fewer."""
+        self._tree.extend()
+        return self._tree.root(size)
+
+    def path_of(self, checkpoint: Checkpoint) -> Path | None:
+        """The file of an exported checkpoint; None where it is not there any more."""
+        paths = [folder / _file_name(checkpoint) for folder in self._folders]
+        return next((path for path in paths if path.is_file()), None)
 
     def _path(self, leaf: bytes, seq: int, checkpoint: Checkpoint) -> list[bytes] | None:
         """The path that holds against the checkpoint; None if the stored hashes give none."""
@@ -144,10 +156,10 @@ class Checkpoints:
             before = told.body.get("vkey") if told else None
             record = self._keys.history()[-1]
             body = {"vkey": vkey, "before": before, "vouched": self._keys.vouched(record)}
-            self._ledger.append(kind="ledger_key", run=new_run_id(), body=body)
+            self._ledger.append(kind="ledger_key", run=HOUSE_RUN, body=body)
 
     def _check_follows(self, size: int) -> None:
-        newest = self._newest()
+        newest = self.newest()
         if newest is None:
             return
         hint = "Run `wherefrom audit verify`, and put the newest backup of the data folder in its place."
@@ -160,8 +172,12 @@ class Checkpoints:
                 message = f"The first {newest.size} entries are not those that were signed."
                 raise LedgerCorruptError(message, seq=1, hint=hint)
 
-    def _newest(self) -> Checkpoint | None:
-        """The newest good checkpoint, without reading the older ones."""
+    def newest(self) -> Checkpoint | None:
+        """The newest good checkpoint, without reading the older ones; None while there is none.
+
+        Raises:
+            CredentialError: If the list of public keys is damaged.
+        """
         known = self._keys.known()
         for path in sorted(self._files(), key=lambda path: path.name, reverse=True):
             with suppress(OSError, ValueError, CredentialError):  # `problems` names them

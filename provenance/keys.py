@@ -150,6 +150,10 @@ class LedgerKeys:
             return False
         return text == f"{_ROTATION}\n{old.name}\n{old}\n{new}\n" and old in signers and new in signers
 
+    def rotations(self) -> dict[str, bytes]:
+        """The signed notes in which an old key names the one after it, by file name. They may be shown."""
+        return {path.name: path.read_bytes() for path in sorted((self._folder / "rotations").glob("*.note"))}
+
     def _locked(self) -> FileLock:
         make_private_folder(self._folder)
         return FileLock(self._folder / "lock", mode=0o600)

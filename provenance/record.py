@@ -60,9 +60,11 @@ def runs(
     kind: str | None = None,
     text: str | None = None,
     live: Collection[str] | None = None,
+    among: Collection[str] | None = None,
+    model: str | None = None,
 ) -> list[RunSummary]:
     """The newest runs first; see `provenance.runs.list_runs`."""
-    return list_runs(ledger.database, limit=limit, kind=kind, text=text, live=live)
+    return list_runs(ledger.database, limit=limit, kind=kind, text=text, live=live, among=among, model=model)
 
 
 def record(ledger: Ledger, run: str, *, live: Collection[str] | None = None) -> RunRecord:

@@ -58,6 +58,8 @@ def list_runs(
     kind: str | None = None,
     text: str | None = None,
     live: Collection[str] | None = None,
+    among: Collection[str] | None = None,
+    model: str | None = None,
 ) -> list[RunSummary]:
     """The newest runs first, at most `limit`.
 
@@ -66,12 +68,20 @@ def list_runs(
         text: Only runs whose title holds this, in whatever case, or whose id starts with it.
         live: Ids of the runs that are really being worked on. Without it, a run without an end counts as running while
             its last event is younger than ten minutes, then as interrupted.
+        among: Only these runs.
+        model: Only runs of this model.
     """
     found: list[RunSummary] = []
     with database.read() as conn:
         candidates = _candidates(conn, kind, text)
+        if among is not None:
+            candidates = (run for run in candidates if run in among)
         while len(found) < limit and (page := list(islice(candidates, _PAGE))):
-            found += [one for one in summarise(conn, page, live=live) if kind is None or one.kind == kind]
+            found += [
+                one
+                for one in summarise(conn, page, live=live)
+                if kind in (None, one.kind) and model in (None, one.model)
+            ]
     return found[:limit]
 
 

@@ -113,6 +113,10 @@ class SqliteLexical:
             return "The full-text index does not agree with the passages."
         return ""
 
+    def forget_removed(self, conn: Connection) -> None:
+        """Write the index anew without the words of rows that were removed: FTS5 only marks them as gone."""
+        conn.execute(text("INSERT INTO passages_fts(passages_fts) VALUES ('optimize')"))
+
     def rebuild(self, conn: Connection) -> None:
         """Make the index anew from the passages."""
         conn.execute(text("INSERT INTO passages_fts(passages_fts) VALUES ('rebuild')"))

@@ -20,13 +20,14 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from agent.updates import Answer, Citation, Done, GuardNotice, Step, Stopped, Timings, Token, Update
 from provenance.errors import GenerationError, NotFoundError, StorageError, UsageError
+from tests.fake_proof import FakeProof
 from ui.api import (
     BackendRow,
     Check,
@@ -63,7 +64,7 @@ LONGEST_QUESTION = 20_000
 MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 
 
-class FakeEngine:
+class FakeEngine(FakeProof):
     """`token_s` is the pause between two tokens; `corrupt_at` makes `verify` find a bad row."""
 
     def __init__(self, *, token_s: float = 0.03, file_s: float = 0.15, library: bool = True) -> None:
@@ -580,8 +581,20 @@ class FakeEngine:
             self._jobs[job] = self._jobs[job].model_copy(update=fields)
 
     # -- the ledger ---------------------------------------------------------------------------------------------
-    def runs(self, *, limit: int = 100, kind: str | None = None, text: str | None = None) -> list[RunRow]:
-        rows = [self._count(row) for row in reversed(self._runs.values())]
+    def runs(
+        self,
+        *,
+        limit: int = 100,
+        kind: str | None = None,
+        text: str | None = None,
+        model: str | None = None,
+        guard: str | None = None,
+        document: str | None = None,
+    ) -> list[RunRow]:
+        rows = [self._count(row) for row in reversed(self._runs.values()) if model in (None, row.model)]
+        for wanted in (document, f"'action': '{guard}'" if guard else None):
+            named = {event.run for event in self._events if wanted is None or wanted in str(event.body)}
+            rows = [row for row in rows if row.run in named]
         rows = [row for row in rows if kind in (None, row.kind) and (text or "").lower() in row.title.lower()]
         return rows[:limit]
 
@@ -594,8 +607,8 @@ class FakeEngine:
     def events(self, *, after: int = 0, limit: int = 1000) -> list[EventRow]:
         return [event for event in self._events if event.seq > after][:limit]
 
-    def verify(self) -> Verification:
-        head = self._events[-1].digest if self._events else ""
+    def verify(self, *, notes: Sequence[str] = (), codes: Sequence[str] = (), head: str = "") -> Verification:
+        head = self._events[-1].digest if self._events else head
         if self.corrupt_at is not None:
             reason = f"Event {self.corrupt_at} does not follow from the one before it."
             return Verification(ok=False, events=len(self._events), head=head, first_bad=self.corrupt_at, reason=reason)

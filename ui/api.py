@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.updates import Answer, Citation, Update
+from ui.proof_api import ProofApi, Verification
 
 __all__ = [
     "BackendRow",
@@ -171,17 +172,6 @@ class Record(_Wire):
     answer: Answer | None = None
 
 
-class Verification(_Wire):
-    """What `audit verify` found."""
-
-    ok: bool
-    events: int
-    head: str
-    first_bad: int | None = None
-    reason: str = ""
-    seconds: float = 0.0
-
-
 class ModelRow(_Wire):
     """One model of the catalogue."""
 
@@ -270,7 +260,7 @@ class Drawing(_Wire):
     pictures: list[DrawnPicture] = Field(default_factory=list)
 
 
-class EngineApi(Protocol):
+class EngineApi(ProofApi, Protocol):
     """Every call may raise an `AppError` from `provenance.errors`; the client rebuilds it from the wire."""
 
     def state(self) -> EngineState: ...
@@ -333,9 +323,19 @@ class EngineApi(Protocol):
 
     def search(self, query: str, *, top_k: int = 10) -> list[SearchHit]: ...
 
-    def runs(self, *, limit: int = 100, kind: str | None = None, text: str | None = None) -> list[RunRow]: ...
+    def runs(
+        self,
+        *,
+        limit: int = 100,
+        kind: str | None = None,
+        text: str | None = None,
+        model: str | None = None,
+        guard: str | None = None,
+        document: str | None = None,
+    ) -> list[RunRow]:
+        """The newest first. `guard` is a decision ("block" ...), `document` a SHA-256 that an event names."""
+
     def record(self, run: str) -> Record: ...
     def events(self, *, after: int = 0, limit: int = 1000) -> list[EventRow]: ...
-    def verify(self) -> Verification: ...
 
     def citation(self, run: str, n: int) -> Citation: ...

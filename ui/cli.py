@@ -56,6 +56,13 @@ def _add(commands: argparse._SubParsersAction[_Parser], common: _Parser, name: s
     return parser
 
 
+def _group(
+    commands: argparse._SubParsersAction[_Parser], common: _Parser, name: str, text: str
+) -> argparse._SubParsersAction[_Parser]:
+    parser = commands.add_parser(name, help=text, description=text, parents=[common])
+    return parser.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser, required=True)
+
+
 def _conversation_commands(commands: argparse._SubParsersAction[_Parser], common: _Parser) -> None:
     page = _add(commands, common, "ui", "page:serve", "open the page")
     page.add_argument("--host", help="address to listen on; anything but loopback needs a password")
@@ -93,18 +100,55 @@ def _library_commands(commands: argparse._SubParsersAction[_Parser], common: _Pa
 def _record_commands(commands: argparse._SubParsersAction[_Parser], common: _Parser) -> None:
     record = _add(commands, common, "record", "audit:record", "show where an answer came from")
     record.add_argument("run", metavar="ID", help="the id of a run; `last` is the newest")
+    replay = _add(commands, common, "replay", "replay:replay", "ask a recorded question again and compare")
+    replay.add_argument("run", metavar="ID", help="the id of a run; `last` is the newest")
+    pack = _add(commands, common, "pack", "handing_out:pack", "write the evidence of a run as one zip")
+    pack.add_argument("run", metavar="ID", help="the id of a run; `last` is the newest")
+    pack.add_argument("--out", metavar="FILE", help="name of the zip; default: wherefrom-ID.zip here")
+    pack.add_argument("--public", action="store_true", help="without question, passages and answer")
+    export = _add(commands, common, "export", "handing_out:export", "write an answer as a signed report")
+    export.add_argument("run", metavar="ID", help="the id of a run; `last` is the newest")
+    export.add_argument("--to", metavar="FILE", required=True, help="FILE.pdf, .docx, .html, or .json for W3C PROV")
+    export.add_argument("--public", action="store_true", help="without question and quoted passages")
     verify = _add(commands, common, "verify", "verify:verify", "say whether a file or a text is ours")
     verify.add_argument("file", metavar="FILE", help="a file; - reads a text or a file from standard input")
     verify.add_argument(
         "--restore", metavar="OUT", help="where it is ours but lost its credentials: write it with them"
     )
-    audit = _add(commands, common, "audit", "audit:audit", "verify, list or export the ledger")
-    audit.add_argument("action", choices=["verify", "list", "export"])
-    audit.add_argument("--limit", metavar="N", type=int, default=50, help="list: how many runs (default 50)")
-    audit.add_argument("--kind", help="list: only runs of this kind, such as ask or ingest")
-    audit.add_argument("--text", help="list: only runs whose title holds this")
-    audit.add_argument("--out", metavar="FILE", help="export: write to this file instead of standard output")
-    audit.add_argument("--contents", action="store_true", help="export: with the private texts that are still there")
+    _audit_commands(_group(commands, common, "audit", "verify, sign, prove, list, export or erase"), common)
+
+
+def _audit_commands(audit: argparse._SubParsersAction[_Parser], common: _Parser) -> None:
+    verify = _add(audit, common, "verify", "audit:verify", "check every event, signature and exported checkpoint")
+    verify.add_argument(
+        "--against", metavar="FILE|CODE", action="append", default=[], help="a checkpoint kept elsewhere, or its code"
+    )
+    verify.add_argument("--head", metavar="SEQ:DIGEST", default="", help="a head that was written down")
+    listed = _add(audit, common, "list", "audit:list_runs", "list the runs, newest first")
+    listed.add_argument("--limit", metavar="N", type=int, default=50, help="how many runs (default 50)")
+    listed.add_argument("--kind", help="only runs of this kind, such as ask or ingest")
+    listed.add_argument("--text", help="only runs whose title holds this")
+    export = _add(audit, common, "export", "audit:export", "write out every event")
+    export.add_argument("--out", metavar="FILE", help="write to this file instead of standard output")
+    export.add_argument("--contents", action="store_true", help="with the private texts that are still there")
+    erase = _add(audit, common, "erase", "erase:erase", "erase private texts; the ledger stays whole")
+    what = erase.add_mutually_exclusive_group(required=True)
+    what.add_argument("--run", metavar="ID", default="", help="the question and answer of one run")
+    what.add_argument("--document", metavar="NAME", default="", help="a document: its name, number or SHA-256")
+    what.add_argument("--person", metavar="NAME", nargs="+", default=[], help="a person, by every spelling of the name")
+    erase.add_argument("--by", metavar="NAME", default="", help="by whose request")
+    erase.add_argument("--reason", metavar="TEXT", default="", help="why")
+    erase.add_argument("--dry-run", action="store_true", help="only say what would go")
+    checkpoint = _add(audit, common, "checkpoint", "proof:checkpoint", "sign the ledger as it is now")
+    checkpoint.add_argument("--export", metavar="FILE", help="write the signed checkpoint to this file, too")
+    checkpoint.add_argument("--print", action="store_true", help="print the note and its code for paper")
+    prove = _add(audit, common, "prove", "proof:prove", "prove that an event or a run is in the ledger")
+    prove.add_argument("subject", metavar="SEQ|RUN", help="the number of an event, or the id of a run")
+    between = _add(audit, common, "consistency", "proof:consistency", "prove that one checkpoint leads to another")
+    between.add_argument("old", metavar="OLD", help="a size of the ledger, or the file of a checkpoint")
+    between.add_argument("new", metavar="NEW", nargs="?", default="", help="the same; default: the ledger as it is now")
+    keys = _add(audit, common, "keys", "proof:keys", "show the signing keys, or change the key")
+    keys.add_argument("action", choices=["show", "rotate", "replace-lost"], nargs="?", default="show")
 
 
 def _house_commands(commands: argparse._SubParsersAction[_Parser], common: _Parser) -> None:

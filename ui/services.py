@@ -11,22 +11,32 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provenance.checkpoints import Checkpoints
 from provenance.database import open_database
+from provenance.keys import LedgerKeys
 from provenance.ledger import Ledger
+from ui.engine.annotated import AnnotatedLedger
 from ui.engine.board import RunBoard
 from ui.engine.calls.asking import AskingCalls
 from ui.engine.calls.audit import AuditCalls
 from ui.engine.calls.drawing import DrawingCalls
+from ui.engine.calls.erasing import ErasingCalls
+from ui.engine.calls.handing_out import HandingOutCalls
 from ui.engine.calls.house import HouseCalls
 from ui.engine.calls.library import LibraryCalls
+from ui.engine.calls.proof import ProofCalls
+from ui.engine.calls.replaying import ReplayingCalls
+from ui.engine.checkpointing import CheckpointClock
 from ui.engine.easel import Easel
 from ui.engine.journal import RunJournal
+from ui.engine.telemetry import SpanSender
 from ui.inventory import backend_context
 
 if TYPE_CHECKING:
-    from agent.assistant import Assistant
+    from agent.assistant import AgentSettings, Assistant, TurnStore
     from agent.conversations import Conversations
     from agent.drawing import Drawer
+    from agent.middleware.record import LedgerWriter
     from backends.base import ChatBackend, ImageBackend
     from retrieval.embedder import Embedder
     from retrieval.ingest import Ingestor
@@ -51,6 +61,16 @@ class Parts:
         self.journal = RunJournal(settings.home / "runs")
         self.board = RunBoard(journal=self.journal)
         self.easel = Easel()
+        self.keys = LedgerKeys(settings.home / "keys" / "ledger")
+        self.checkpoint_folder = settings.home / "checkpoints"
+        self.notary = Checkpoints(self.ledger, self.keys, self.checkpoint_folder, second=settings.checkpoint_folder)
+        self.checkpointing = CheckpointClock(
+            self.ledger,
+            self.notary,
+            busy=lambda: bool(self.board.running()),
+            every_events=settings.checkpoint_events,
+            quiet_s=settings.checkpoint_quiet_s,
+        )
 
     @property
     def conversations(self) -> Conversations:
@@ -94,6 +114,12 @@ class Parts:
         with self._building:
             return self._assistant
 
+    @cached_property
+    def telemetry(self) -> SpanSender | None:
+        """Sends spans of finished runs, where a setting names a collector."""
+        url = self.settings.otlp_url
+        return SpanSender(url, self.ledger.run_entries) if url else None
+
     def embedder_problem(self) -> str:
         """Empty if documents can be embedded, else what is missing. Looks at names and sizes only."""
         from backends.weights import present
@@ -114,6 +140,9 @@ class Parts:
             if end is not None:
                 end()
         self.journal.close()
+        if self.__dict__.get("telemetry") is not None:
+            self.__dict__["telemetry"].close()
+        self.checkpointing.close()
         self.ledger.close()
         self.database.close()
 
@@ -182,32 +211,61 @@ class Parts:
 
     @cached_property
     def _assistant(self) -> Assistant:
-        from agent.assistant import AgentSettings, Assistant
-        from agent.guardrails.rings import Guards
+        from dataclasses import asdict
+
         from agent.memory import ConversationTurns
-        from provenance import record
+
+        settings = self.agent_settings()
+        ledger = AnnotatedLedger(self.ledger, asdict(settings), ended=self._ended)
+        return self.assistant_over(ledger, ConversationTurns(self._conversations), settings)
+
+    def agent_settings(self) -> AgentSettings:
+        """What the settings in force allow an answer to spend."""
+        from agent.assistant import AgentSettings
 
         settings = self.settings
-        return Assistant(
-            model=self._backend.chat_model(),
-            identity=self._backend.identity,
-            library=self._library,
-            runs=lambda: record.runs(self.ledger, limit=200, live=self.board.running()),
-            ledger=self.ledger,
-            turns=ConversationTurns(self._conversations),
-            guards=Guards(),
-            settings=AgentSettings(
-                context_tokens=settings.context_tokens,
-                max_answer_tokens=settings.max_answer_tokens,
-                evidence_tokens=settings.evidence_tokens,
-                top_k=settings.top_k,
-                temperature=settings.temperature,
-                seed=settings.seed,
-            ),
+        return AgentSettings(
+            context_tokens=settings.context_tokens,
+            max_answer_tokens=settings.max_answer_tokens,
+            evidence_tokens=settings.evidence_tokens,
+            top_k=settings.top_k,
+            temperature=settings.temperature,
+            seed=settings.seed,
         )
 
+    def assistant_over(self, ledger: LedgerWriter, turns: TurnStore, settings: AgentSettings) -> Assistant:
+        """An assistant that records and remembers elsewhere: a replay leaves no trace but its verdict."""
+        from agent.assistant import Assistant
+        from agent.guardrails.rings import Guards
+        from provenance import record
 
-class Services(AskingCalls, LibraryCalls, DrawingCalls, AuditCalls, HouseCalls):
+        return Assistant(
+            model=self.backend.chat_model(),
+            identity=self.backend.identity,
+            library=self.library,
+            runs=lambda: record.runs(self.ledger, limit=200, live=self.board.running()),
+            ledger=ledger,
+            turns=turns,
+            guards=Guards(),
+            settings=settings,
+        )
+
+    def _ended(self, run: str) -> None:
+        if self.telemetry is not None:
+            self.telemetry.send(run)
+
+
+class Services(
+    AskingCalls,
+    LibraryCalls,
+    DrawingCalls,
+    AuditCalls,
+    ProofCalls,
+    ErasingCalls,
+    HandingOutCalls,
+    ReplayingCalls,
+    HouseCalls,
+):
     """`EngineApi`, answered here."""
 
     def __init__(self, parts: Parts) -> None:
@@ -219,6 +277,7 @@ class Services(AskingCalls, LibraryCalls, DrawingCalls, AuditCalls, HouseCalls):
         """Take up what a killed engine left: mark its unfinished answers, go on with its ingest."""
         self.recover_runs()
         self.resume_ingest()
+        self.parts.checkpointing.start()
 
     def busy(self) -> bool:
         """Whether a run or a job has not ended."""

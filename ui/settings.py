@@ -64,7 +64,22 @@ class Settings(BaseSettings):
         None, description="PEM file of further roots whose signatures on files count as trusted."
     )
 
-    @field_validator("home", "models_dir", "tokenizer", "certificate", "certificate_key", "trusted_roots")
+    checkpoint_folder: Path | None = Field(
+        None, description="Second place for signed checkpoints: a folder on another disk, a USB stick, a synced folder."
+    )
+    checkpoint_events: int = Field(1000, ge=1, description="New events after which a checkpoint is made at once.")
+    checkpoint_quiet_s: float = Field(
+        5.0, gt=0, description="Seconds without a new event after which a checkpoint is made."
+    )
+
+    otlp_url: str = Field(
+        "",
+        description="Address of an OpenTelemetry collector, such as http://127.0.0.1:4318/v1/traces.",
+    )
+
+    @field_validator(
+        "home", "models_dir", "tokenizer", "certificate", "certificate_key", "trusted_roots", "checkpoint_folder"
+    )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Processes with other working folders read it too."""

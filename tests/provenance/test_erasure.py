@@ -8,7 +8,17 @@ import pytest
 
 from provenance import ledger as ledger_module
 from provenance.database import open_database, sqlite_url
-from provenance.erasure import erase_contents, erase_document, erase_person, erase_run, find_person
+from provenance.erasure import (
+    carry_out,
+    erase_contents,
+    erase_document,
+    erase_person,
+    erase_run,
+    find_person,
+    plan_document,
+    plan_runs,
+    widened,
+)
 from provenance.errors import NotFoundError, UsageError
 from provenance.ledger import Ledger
 from provenance.record import record, runs
@@ -74,9 +84,32 @@ def test_a_person_is_erased_wherever_a_text_names_them(ledger: Ledger) -> None:
     assert find_person(ledger, ["zoë marš"]) == []
     assert ledger.content(4, "question") == "Who is Ines?"
     assert ledger.verify().ok
-    erase_run(ledger, done.run, **WHY)  # the request itself names them; it can go too
+    [event] = ledger.run_entries(done.run)
+    assert event.body["names"] == 1 and "names" not in event.contents  # the person is not kept in the proof of it
+    erase_run(ledger, done.run, **WHY)
     assert ledger.verify().ok
-    assert ledger.run_entries(done.run)[0].contents["names"] is None
+    assert ledger.run_entries(done.run)[0].contents == {"reason": None, "requested_by": None}
+
+
+def test_what_quotes_an_erased_text_in_the_same_conversation_goes_with_it(ledger: Ledger) -> None:
+    _ask(ledger, "r-1", "Who is Zebulon?", "Zebulon is a baker of great renown.")
+    ledger.append(kind="model_call", run="r-2", body={}, contents={"prompt": "user: Who is Zebulon?", "output": "Yes."})
+    ledger.append(kind="model_call", run="r-3", body={}, contents={"prompt": "user: Who is Ines?"})
+    plan = widened(ledger, plan_runs(ledger, ["r-1"]), fellows=["r-2", "r-3"], names=["question", "answer"])
+    assert plan.runs == ["r-1", "r-2"] and plan.targets[-1] == (4, "prompt", "r-2")
+    carry_out(ledger, plan, **WHY)
+    assert ledger.run_entries("r-2")[0].contents == {"output": "Yes.", "prompt": None}
+    assert ledger.run_entries("r-3")[0].contents == {"prompt": "user: Who is Ines?"}
+    assert ledger.verify().ok
+
+
+def test_a_document_leaves_the_other_files_of_its_ingest_alone(ledger: Ledger) -> None:
+    ledger.append(kind="ingest", run="r-1", body={}, contents={"paths": "one.pdf\ntwo.pdf"})
+    ledger.append(kind="document_added", run="r-1", body={"digest": DIGEST}, contents={"name": "one.pdf"})
+    ledger.append(kind="document_added", run="r-1", body={"digest": "cd" * 32}, contents={"name": "two.pdf"})
+    plan = plan_document(ledger, DIGEST)
+    assert plan.targets == [(2, "name", "r-1")]
+    assert plan_document(ledger, DIGEST, names=["one.pdf"]).targets == [(2, "name", "r-1"), (1, "paths", "r-1")]
 
 
 def test_many_contents_are_erased_by_several_events_at_once(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

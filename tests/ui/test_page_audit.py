@@ -13,7 +13,9 @@ from tests.ui.page_harness import Stage, part, texts
 from ui.api import EventRow, Record, RunRow
 from ui.settings import Settings
 from ui.views.audit import state_tags
+from ui.views.audit_charts import outcomes_by_day
 from ui.views.record import event_title, record_html
+from ui.views.record_graph import record_dot
 
 
 @pytest.fixture
@@ -171,3 +173,94 @@ def test_a_model_call_says_in_one_line_which_weights_wrote_how_much() -> None:
 def test_state_tags_say_what_matters(state: str, refused: bool, blocked: bool, words: list[str]) -> None:
     row = RunRow(run="r", kind="ask", at="", title="", events=1, state=state, refused=refused, blocked=blocked)  # type: ignore[arg-type]
     assert [word for word in ("done", "failed", "refused", "blocked") if f">{word}<" in state_tags(row)] == words
+
+
+def _press(at: AppTest, key: str) -> AppTest:
+    return at.button(key=key).click().run()
+
+
+def test_filters_by_model_guard_and_document(engine: FakeEngine) -> None:
+    at = open_audit()
+    at.selectbox(key="audit.model").set_value(engine.runs()[0].model).run()
+    assert len(listed(at)) == 3
+    at.selectbox(key="audit.guard").set_value("block").run()
+    assert listed(at) == [] and "No run fits the filter" in texts(at)
+    assert set(at.selectbox(key="audit.document").options) >= {"turbine-report.pdf", "minutes.docx"}
+
+
+def test_the_checkpoint_is_shown_made_and_can_be_saved(engine: FakeEngine) -> None:
+    at = open_audit()
+    assert "Nothing is signed yet" in texts(at)
+    _press(at, "audit.checkpoint.make")
+    assert not at.exception and "WF-1-0000" in texts(at) and "events signed" in texts(at)
+    assert at.download_button(key="audit.checkpoint.save").label == "Save it elsewhere"
+    engine.problem = "The signing key can be read by others."
+    assert "can be read by others" in texts(at.run())
+
+
+def test_the_charts_count_what_happened(engine: FakeEngine) -> None:
+    at = open_audit()
+    at.session_state["audit.charts"] = True
+    at.run()
+    assert not at.exception
+    said = texts(at)
+    assert "Runs a day" in said and "By model" in said and "What guards stopped or hid" in said
+    rows = outcomes_by_day(engine.activity())
+    assert {row["outcome"]: row["runs"] for row in rows} == {"answered": 1, "refused": 1, "failed": 1}
+
+
+def test_a_record_can_be_proved_replayed_packed_and_exported(engine: FakeEngine) -> None:
+    run = engine.runs()[-1].run
+    at = open_audit(run=run)
+    _press(at, "audit.prove")
+    assert "are in the signed ledger" in at.success[0].value
+    _press(at, "audit.replay")
+    assert "Changed" in at.warning[0].value and "Other weights" in at.warning[0].value.replace("\\", "")
+    _press(at, "pack.make.audit")
+    _press(at, "export.html.audit")
+    assert not at.exception and not at.error
+    saved = {button.key: button.label.replace("\\", "") for button in at.get("download_button")}
+    assert f"wherefrom-{run}.zip" in saved[f"save.packed.{run}.audit"]
+    assert f"wherefrom-{run}.html" in saved[f"save.exported.{run}.audit"]
+    assert f"save.note.exported.{run}.audit" in saved
+    engine.problem = "The signing key is missing."
+    _press(at, "export.pdf.audit")
+    assert "key is missing" in at.error[0].value
+
+
+def test_a_run_is_erased_only_with_name_reason_and_a_tick(engine: FakeEngine) -> None:
+    run = engine.runs()[-1].run
+    at = open_audit(run=run)
+    _press(at, "audit.erase.go")
+    assert "Tick the box first" in texts(at)
+    at.checkbox(key="audit.erase.sure").check()
+    _press(at, "audit.erase.go")
+    assert "by whose request" in at.error[0].value
+    at.text_input(key="audit.erase.by").set_value("Ada")
+    at.text_input(key="audit.erase.reason").set_value("asked in a letter")
+    _press(at, "audit.erase.go")
+    assert not at.exception
+    assert all(text is None for event in engine.record(run).events for text in event.contents.values())
+
+
+def test_a_record_is_drawn_as_a_graph_of_quoted_texts(engine: FakeEngine) -> None:
+    run = engine.ask('Which turbine "broke" \\ stood still?')
+    for _ in engine.watch(run):
+        pass
+    at = open_audit(run=run)
+    assert not at.exception and at.get("graphviz_chart")
+    events = [
+        _event("request").model_copy(update={"contents": {"question": 'Say "x" \\ or\n<b>?'}}),
+        _event("guard", ring="input", action="redact", id="secret"),
+        _event("retrieval", given=[{"n": n, "document": 3, "page": n, "score": 0.5} for n in range(1, 16)]),
+        _event("model_call", purpose="answer", model="m", tokens={"output": 7}),
+        _event("answer", citations=[{"n": 1}]).model_copy(update={"contents": {"answer": None}}),
+    ]
+    row = RunRow(run="r", kind="ask", at="2026-01-01T00:00:00Z", title="t", events=5, state="done")
+    dot = record_dot(Record(run=row, events=events), {3: 'a "name".pdf'})
+    assert dot.startswith("digraph") and dot.count("{") == dot.count("}")
+    assert r"Say \"x\" \\ or" in dot and r"a \"name\".pdf" in dot and "(erased)" in dot
+    assert "3 more passages" in dot and "n_passage1 -> n_model1" in dot and "n_model1 -> n_answer" in dot
+    assert "Guard: redact" in dot
+    quotes = dot.replace("\\\\", "").replace('\\"', "").count('"')
+    assert quotes % 2 == 0

@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provenance.errors import NotFoundError, StorageError, UsageError
-from ui.commands.output import Output, shown
-from ui.commands.session import open_client
+from ui.commands.output import Output, counted, shown
+from ui.commands.session import open_client, read_note
 
 if TYPE_CHECKING:
     from ui.api import EngineApi, EventRow, Record, RunRow
 
-__all__ = ["audit", "record", "show_record"]
+__all__ = ["export", "last_run", "list_runs", "record", "show_record", "verify"]
 
 NOT_VERIFIED = 1
 PAGE = 1000
+HOUSEKEEPING = frozenset({"erasure", "ledger_key", "conversation_deleted"})  # not what a person means by "last"
+MOST_ERASURES = 50
 TELLING = frozenset({"model", "weights", "tool", "refused", "action", "citations", "tokens", "seconds", "doubt"})
 FIELD_WIDTH = 200
 
@@ -26,19 +28,9 @@ FIELD_WIDTH = 200
 def record(options: argparse.Namespace, output: Output) -> int:
     """The events of one run as a tree."""
     with open_client() as client:
-        found = client.record(_last_run(client) if options.run == "last" else options.run)
+        found = client.record(last_run(client) if options.run == "last" else options.run)
     output.result(found.model_dump(), lambda: show_record(found, output))
     return 0
-
-
-def audit(options: argparse.Namespace, output: Output) -> int:
-    """Verify, list or export."""
-    with open_client() as client:
-        if options.action == "verify":
-            return _verify(client, output)
-        if options.action == "list":
-            return _list(client, options, output)
-        return _export(client, options, output)
 
 
 def show_record(found: Record, output: Output, *, brief: bool = False) -> None:
@@ -64,23 +56,44 @@ def show_record(found: Record, output: Output, *, brief: bool = False) -> None:
     output.console.print(tree)
 
 
-def _verify(client: EngineApi, output: Output) -> int:
-    found = client.verify()
+def verify(options: argparse.Namespace, output: Output) -> int:
+    """Every event, every signature, every exported checkpoint, and those that are brought along."""
+    notes, codes = _brought(options.against)
+    with open_client() as client:
+        found = client.verify(notes=notes, codes=codes, head=options.head)
 
     def words() -> None:
         if found.ok:
             output.line(f"The ledger is whole: {found.events} events, head {found.head}.")
+            output.line(
+                f"{counted(found.checkpoints, 'checkpoint')} agree; the first {found.signed} events are signed."
+            )
         else:
-            output.line(f"The ledger is NOT whole. First bad entry: {found.first_bad}. {shown(found.reason)}")
+            first = "" if found.first_bad is None else f" First bad entry: {found.first_bad}."
+            output.line(f"The ledger is NOT whole.{first} {shown(found.reason)}")
+        for note in found.notes:
+            output.line(f"Note: {shown(note)}")
 
     output.result(found.model_dump(), words)
     return 0 if found.ok else NOT_VERIFIED
 
 
-def _list(client: EngineApi, options: argparse.Namespace, output: Output) -> int:
+def _brought(given: list[str]) -> tuple[list[str], list[str]]:
+    """Checkpoints from files, and codes from paper.
+
+    Raises:
+        UsageError: If a file cannot be read or is no text.
+    """
+    codes = [one for one in given if one.strip().upper().startswith("WF-") and not Path(one).exists()]
+    return [read_note(one) for one in given if one not in codes], codes
+
+
+def list_runs(options: argparse.Namespace, output: Output) -> int:
+    """The newest first."""
     if options.limit < 1:
         raise UsageError("--limit must be 1 or more.")
-    rows = client.runs(limit=options.limit, kind=options.kind, text=options.text)
+    with open_client() as client:
+        rows = client.runs(limit=options.limit, kind=options.kind, text=options.text)
 
     def words() -> None:
         for row in rows:
@@ -96,8 +109,13 @@ def _state(row: RunRow) -> str:
     return f"{row.kind}, {'refused' if row.refused else row.state}{', blocked' if row.blocked else ''}"
 
 
-def _export(client: EngineApi, options: argparse.Namespace, output: Output) -> int:
+def export(options: argparse.Namespace, output: Output) -> int:
     """One event a line, oldest first; private texts only on request."""
+    with open_client() as client:
+        return _export(client, options, output)
+
+
+def _export(client: EngineApi, options: argparse.Namespace, output: Output) -> int:
     lines = (_exported(event, contents=options.contents) for event in _events(client))
     if options.out is None:
         if output.json_mode:
@@ -131,11 +149,12 @@ def _exported(event: EventRow, *, contents: bool) -> dict[str, object]:
     return event.model_dump(exclude=set() if contents else {"contents"})
 
 
-def _last_run(client: EngineApi) -> str:
-    rows = client.runs(limit=1)
+def last_run(client: EngineApi) -> str:
+    """The newest run. Raises NotFoundError while there is none."""
+    rows = client.runs(limit=MOST_ERASURES)
     if not rows:
         raise NotFoundError("Nothing is recorded yet.", hint="Ask something first.")
-    return rows[0].run
+    return next((row.run for row in rows if row.kind not in HOUSEKEEPING), rows[0].run)
 
 
 def _brief(value: object) -> str:

@@ -7,15 +7,16 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provenance.errors import UsageError
+from provenance.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from ui.engine.client import EngineClient
     from ui.settings import Settings
 
-__all__ = ["MOST_INPUT", "on_interrupt", "open_client", "text_of"]
+__all__ = ["MOST_INPUT", "on_interrupt", "open_client", "read_note", "text_of", "write_out"]
 
 MOST_INPUT = 1_000_000  # characters of standard input that are read before we say that it is too much
 
@@ -67,3 +68,40 @@ def text_of(argument: str) -> str:
     if len(text) > MOST_INPUT:
         raise UsageError("Standard input is too long for this.", hint="`wherefrom ingest` reads long documents.")
     return text
+
+
+def read_note(name: str) -> str:
+    """The text of a checkpoint's file.
+
+    Raises:
+        UsageError: If it cannot be read, or is no text.
+    """
+    try:
+        text = Path(name).read_bytes()[:MOST_INPUT].decode("utf-8")
+    except OSError as exc:
+        reason = exc.strerror or "it cannot be opened"
+        raise UsageError(f"{name} cannot be read: {reason}.", hint="Name the file of a checkpoint.") from exc
+    except UnicodeDecodeError as exc:
+        raise UsageError(f"{name} is no checkpoint.", hint="A checkpoint is a text of a few lines.") from exc
+    if not text.strip():
+        raise UsageError(f"{name} is empty.", hint="Name the file of a checkpoint.")
+    return text
+
+
+def write_out(name: str, data: bytes) -> Path:
+    """Write a file that a person asked for, whole or not at all.
+
+    Raises:
+        StorageError: If it cannot be written.
+    """
+    path = Path(name)
+    draft = path.with_name(f".{path.name}.writing")
+    try:
+        draft.write_bytes(data)
+        draft.replace(path)
+    except OSError as exc:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        reason = exc.strerror or "it cannot be opened"
+        raise StorageError(f"{name} cannot be written: {reason}.", hint="Name another file.") from exc
+    return path

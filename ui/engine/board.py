@@ -127,6 +127,12 @@ class RunBoard:
             self._entry(run).stop.set()
             self._changed.notify_all()
 
+    def forget(self, run: str) -> None:
+        """Drop what a finished run showed: from now on its end is told from the record."""
+        with self._changed:
+            if run in self._runs and self._runs[run].final:
+                del self._runs[run]
+
     def close(self, *, timeout_s: float = 10.0) -> None:
         """Stop every run and wait for them."""
         with self._changed:

@@ -33,9 +33,9 @@ from ui.api import (
     Record,
     RunRow,
     SearchHit,
-    Verification,
 )
 from ui.engine.board import is_final
+from ui.engine.client_proof import ProofClient
 from ui.engine.info import EngineInfo
 from ui.engine.launcher import EngineCommand, ensure_engine, find_engine, stop_engine
 from ui.engine.wire import rebuild_error
@@ -44,7 +44,7 @@ from ui.settings import Settings
 __all__ = ["EngineClient", "connect"]
 
 CALL_S = 180.0  # the first search loads the embedder, and the machine may be busy
-LONG_S = 3600.0  # verify and the full doctor read everything
+LONG_S = 3600.0  # the full doctor reads everything
 SILENCE_S = 40.0  # a watched run beats every ten seconds
 WATCH_ATTEMPTS = 5
 
@@ -62,7 +62,7 @@ def connect(settings: Settings, command: EngineCommand | None = None) -> EngineC
     return client
 
 
-class EngineClient:
+class EngineClient(ProofClient):
     """`EngineApi` over the wire. With `start=False` it only ever speaks to an engine that runs already."""
 
     def __init__(self, settings: Settings, command: EngineCommand | None = None, *, start: bool = True) -> None:
@@ -234,17 +234,24 @@ class EngineClient:
         return self._call("GET", f"/drawings/{run}/pictures/{n}", params={"preview": preview}).content
 
     # -- the ledger ---------------------------------------------------------------------------------------------
-    def runs(self, *, limit: int = 100, kind: str | None = None, text: str | None = None) -> list[RunRow]:
-        return self._get("/runs", list[RunRow], {"limit": limit, "kind": kind, "text": text})
+    def runs(
+        self,
+        *,
+        limit: int = 100,
+        kind: str | None = None,
+        text: str | None = None,
+        model: str | None = None,
+        guard: str | None = None,
+        document: str | None = None,
+    ) -> list[RunRow]:
+        chosen = {"kind": kind, "text": text, "model": model, "guard": guard, "document": document}
+        return self._get("/runs", list[RunRow], {"limit": limit, **chosen})
 
     def record(self, run: str) -> Record:
         return self._get(f"/runs/{run}", Record)
 
     def events(self, *, after: int = 0, limit: int = 1000) -> list[EventRow]:
         return self._get("/events", list[EventRow], {"after": after, "limit": limit})
-
-    def verify(self) -> Verification:
-        return self._get("/verify", Verification, timeout_s=LONG_S)
 
     # -- the wire -----------------------------------------------------------------------------------------------
     def _get(self, path: str, kind: type[T], params: dict[str, Any] | None = None, timeout_s: float = CALL_S) -> T:

@@ -34,7 +34,6 @@ from ui.api import (
     Record,
     RunRow,
     SearchHit,
-    Verification,
 )
 from ui.engine.board import is_final
 from ui.engine.server import ServedEngine
@@ -124,8 +123,16 @@ def ask(api: Engine, body: Question) -> dict[str, str]:
 
 
 @router.get("/runs")
-def runs(api: Engine, limit: int = 100, kind: str | None = None, text: str | None = None) -> list[RunRow]:
-    return api.runs(limit=limit, kind=kind, text=text)
+def runs(
+    api: Engine,
+    limit: int = 100,
+    kind: str | None = None,
+    text: str | None = None,
+    model: str | None = None,
+    guard: str | None = None,
+    document: str | None = None,
+) -> list[RunRow]:
+    return api.runs(limit=limit, kind=kind, text=text, model=model, guard=guard, document=document)
 
 
 @router.get("/runs/{run}")
@@ -328,8 +335,3 @@ def search(api: Engine, body: Query) -> list[SearchHit]:
 @router.get("/events")
 def events(api: Engine, after: int = 0, limit: int = 1000) -> list[EventRow]:
     return api.events(after=after, limit=limit)
-
-
-@router.get("/verify")
-def verify(api: Engine) -> Verification:
-    return api.verify()

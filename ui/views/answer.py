@@ -132,8 +132,9 @@ def draw_actions(
     key: str,
     on_regenerate: Callable[[], None] | None,
     on_record: Callable[[], None],
+    draw_more: Callable[[], None] = lambda: None,
 ) -> None:
-    """Copy, answer again, and the record: one row under an answer."""
+    """Copy, answer again, and the record: one row under an answer; `draw_more` adds to it."""
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key=f"actions-{key}"):
         if answer is not None:
             data = {"text": copy_text(answer), "label": "Copy", "help": "Copy the answer with its sources"}
@@ -150,3 +151,4 @@ def draw_actions(
             help=f"Where this came from: {run}",
         ):
             on_record()
+        draw_more()

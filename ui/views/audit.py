@@ -1,24 +1,26 @@
-"""The audit pages: every run with filters, the record of one run (`?run=...`), and the check of the whole ledger."""
+"""The audit pages: every run with filters and charts, the record of one run (`?run=...`), and how the ledger stands."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from provenance.errors import AppError, NotFoundError
-from ui.api import Record, RunRow, Verification
-from ui.views.answer import where
+from provenance.errors import AppError
+from ui.api import RunRow
+from ui.views.audit_charts import draw_charts
+from ui.views.audit_record import draw_record
+from ui.views.audit_state import draw_state
+from ui.views.audit_words import state_tags, state_words
 from ui.views.page_services import PageServices
-from ui.views.record import record_html
-from ui.views.viewer import draw_viewer, open_citation
-from ui.views.words import ago, clock, count, esc, plain, say_error, seconds, shorten
+from ui.views.viewer import draw_viewer
+from ui.views.words import ago, clock, count, esc, plain, say_error, shorten
 
 __all__ = ["ADDRESS", "render", "state_tags"]
 
 ADDRESS = "run"
 _ANY = "any"
 _STATES = [_ANY, "done", "refused", "blocked", "stopped", "failed", "interrupted", "running"]
+_GUARDS = [_ANY, "block", "redact", "ask", "allow"]
 _LIMIT = 100
-_VERIFIED = "audit.verified"
 _COLUMNS = [6.2, 1, 1.4, 1.5, 0.9]
 
 
@@ -26,43 +28,57 @@ def render(services: PageServices) -> None:
     """The audit page: a record where the address names a run, else the list."""
     run = st.query_params.get(ADDRESS)
     if run:
-        _one(services, run)
+        if st.button("All runs", key="audit.back", type="tertiary", icon=":material/arrow_back:"):
+            del st.query_params[ADDRESS]
+            st.rerun()
+        draw_record(services, run)
     else:
         _all(services)
     draw_viewer(services)
 
 
-# -- the list -----------------------------------------------------------------------------------------------------
 def _all(services: PageServices) -> None:
     st.title("Audit", anchor=False)
     st.html(
         '<div class="wf-note">Everything that was asked, answered and read is written to an append-only ledger, '
         "each event chained to the one before.</div>"
     )
-    _verify(services)
-    text, kind, state = _filters(services)
+    draw_state(services)
+    charts = st.expander("What was made, by which model, what was blocked", key="audit.charts", on_change="rerun")
+    if charts.open:
+        with charts:
+            draw_charts(services)
     limit = st.session_state.get("audit.limit", _LIMIT)
     try:
-        rows = services.engine.runs(limit=limit, kind=None if kind == _ANY else kind, text=text or None)
+        chosen, state = _filters(services)
+        rows = services.engine.runs(limit=limit, **chosen)
     except AppError as exc:
         say_error(exc)
         return
-    fitting = [row for row in rows if state == _ANY or state in _state_words(row)]
+    fitting = [row for row in rows if state == _ANY or state in state_words(row)]
     if not fitting:
-        nothing = (
-            "No run fits the filter."
-            if text or kind != _ANY or state != _ANY
-            else "No run yet. Ask something, or add documents."
-        )
+        filtered = any(chosen.values()) or state != _ANY
+        nothing = "No run fits the filter." if filtered else "No run yet. Ask something, or add documents."
         st.html(f'<div class="wf-calm">{nothing}</div>')
+    day = ""
     for row in fitting:
+        today = clock(row.at)[:10]
+        if today != day:
+            st.html(f'<div class="wf-label">{esc(today)}</div>')
+            day = today
         _row(row)
     if len(rows) == limit and st.button("Show older runs", key="audit.more", type="tertiary"):
         st.session_state["audit.limit"] = limit + _LIMIT
         st.rerun()
 
 
-def _filters(services: PageServices) -> tuple[str, str, str]:
+def _filters(services: PageServices) -> tuple[dict[str, str | None], str]:
+    """What the engine is asked for, and the state that is kept of it."""
+    known: dict[str, set[str]] = st.session_state.setdefault("audit.known", {"kind": {"ask", "ingest"}, "model": set()})
+    newest = services.engine.runs(limit=_LIMIT)
+    known["kind"] |= {row.kind for row in newest}
+    known["model"] |= {row.model for row in newest if row.model}
+    documents = {document.digest: document.name for document in services.engine.documents()}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
             "Filter",
@@ -71,38 +87,25 @@ def _filters(services: PageServices) -> tuple[str, str, str]:
             type="search",
             label_visibility="collapsed",
         )
-        known = st.session_state.setdefault("audit.kinds", {"ask", "ingest"})
-        known |= {row.kind for row in services.engine.runs(limit=_LIMIT)}
-        kind = st.selectbox(
-            "Kind",
-            [_ANY, *sorted(known)],
-            key="audit.kind",
-            format_func=lambda name: "Any kind" if name == _ANY else name,
-            label_visibility="collapsed",
-            width=150,
-        )
-        state = st.selectbox(
-            "State",
-            _STATES,
-            key="audit.state",
-            format_func=lambda name: "Any state" if name == _ANY else name,
-            label_visibility="collapsed",
-            width=150,
-        )
-    return text or "", kind or _ANY, state or _ANY
+        kind = _select("Kind", "audit.kind", sorted(known["kind"]), {_ANY: "Any kind"})
+        state = _select("State", "audit.state", _STATES[1:], {_ANY: "Any state"})
+        model = _select("Model", "audit.model", sorted(known["model"]), {_ANY: "Any model"})
+        guard = _select("Guard", "audit.guard", _GUARDS[1:], {_ANY: "Any guard"})
+        document = _select("Document", "audit.document", sorted(documents), {_ANY: "Any document", **documents})
+    chosen = {"text": text or None, "kind": kind, "model": model, "guard": guard, "document": document}
+    return {name: None if value == _ANY else value for name, value in chosen.items()}, state
 
 
-def _state_words(row: RunRow) -> set[str]:
-    return {row.state} | ({"refused"} if row.refused else set()) | ({"blocked"} if row.blocked else set())
-
-
-def state_tags(row: RunRow) -> str:
-    """The state of a run as small labels."""
-    tone = {"done": "good", "failed": "bad", "interrupted": "bad", "stopped": "warn", "running": "warn"}[row.state]
-    tags: list[tuple[str, str]] = [(tone, row.state)] if row.state != "done" or not (row.refused or row.blocked) else []
-    tags += [("warn", "refused")] if row.refused else []
-    tags += [("bad", "blocked")] if row.blocked else []
-    return " ".join(f'<span class="wf-tag {tone}">{esc(word)}</span>' for tone, word in tags)
+def _select(label: str, key: str, options: list[str], names: dict[str, str]) -> str:
+    chosen = st.selectbox(
+        label,
+        [_ANY, *options],
+        key=key,
+        format_func=lambda option: shorten(names.get(option, option), 40),
+        label_visibility="collapsed",
+        width=140,
+    )
+    return chosen or _ANY
 
 
 def _row(row: RunRow) -> None:
@@ -117,88 +120,3 @@ def _row(row: RunRow) -> None:
         state.html(state_tags(row))
         when.html(f'<span class="wf-cell" title="{esc(clock(row.at))}">{esc(ago(row.at))}</span>')
         events.html(f'<span class="wf-cell">{count(row.events, "event")}</span>')
-
-
-def _verify(services: PageServices) -> None:
-    with st.container(border=True, key="audit.verify"):
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.html(
-                "<div><b>Is the ledger whole?</b> "
-                "<span class='wf-mute'>Every event is hashed again, from the first.</span></div>"
-            )
-            if st.button("Verify", key="audit.verify.run", icon=":material/verified_user:"):
-                try:
-                    with st.spinner("Checking every event …"):
-                        st.session_state[_VERIFIED] = services.engine.verify()
-                except AppError as exc:
-                    say_error(exc)
-        found: Verification | None = st.session_state.get(_VERIFIED)
-        if found is not None:
-            _verified(found)
-
-
-def _verified(found: Verification) -> None:
-    if found.ok:
-        st.success(
-            f"The ledger is whole: {count(found.events, 'event')} follow from one another.", icon=":material/verified:"
-        )
-    else:
-        where = f"Event {found.first_bad:,} is the first that does not follow. " if found.first_bad is not None else ""
-        st.error(f"The ledger was changed. {where}{plain(found.reason)}", icon=":material/gpp_bad:")
-    took = f" · checked in {seconds(found.seconds)}" if found.seconds else ""
-    st.html(
-        f'<div class="wf-digest">Head {esc(found.head or "–")}{esc(took)}</div>'
-        '<div class="wf-note">Keep this head elsewhere: '
-        "whoever has it can tell later whether the end was cut off.</div>"
-    )
-
-
-# -- one record ---------------------------------------------------------------------------------------------------
-def _one(services: PageServices, run: str) -> None:
-    if st.button("All runs", key="audit.back", type="tertiary", icon=":material/arrow_back:"):
-        del st.query_params[ADDRESS]
-        st.rerun()
-    try:
-        record = services.engine.record(run)
-    except NotFoundError as exc:
-        say_error(exc)
-        return
-    row = record.run
-    st.title(plain(shorten(row.title or "(no title)", 160)), anchor=False)
-    facts = [row.kind, clock(row.at), row.model, count(len(record.events), "event")]
-    st.html(
-        f'<div class="wf-note">{state_tags(row)} {esc(" · ".join(fact for fact in facts if fact))}</div>'
-        f'<div class="wf-digest">{esc(run)}</div>'
-    )
-    _outcome(record)
-    st.subheader("How it came about", anchor=False)
-    names = {document.id: document.name for document in services.engine.documents()}
-    st.html(record_html(record, names))
-    st.download_button(
-        "Download this record",
-        data=record.model_dump_json(indent=2),
-        file_name=f"wherefrom-{run}.json",
-        mime="application/json",
-        key="audit.download",
-        icon=":material/download:",
-        on_click="ignore",
-    )
-    raw = st.expander("Raw events", key="audit.raw", on_change="rerun", icon=":material/data_object:")
-    if raw.open:
-        raw.json([event.model_dump() for event in record.events], expanded=2)
-
-
-def _outcome(record: Record) -> None:
-    answer = record.answer
-    if answer is None:
-        return
-    with st.container(border=True, key="audit.answer"):
-        st.html(f'<div class="wf-label">Answer</div><div class="wf-passage">{esc(answer.text)}</div>')
-        for citation in answer.citations:
-            st.button(
-                f":yellow-badge[{citation.n}] {plain(shorten(where(citation), 90))}",
-                key=f"source-audit-{citation.n}",
-                on_click=open_citation,
-                args=(citation,),
-                help="Show the page with this passage",
-            )

@@ -16,6 +16,7 @@ from provenance.errors import AppError, NotFoundError, UsageError
 from ui.api import Message
 from ui.views.answer import draw_actions, draw_answer, draw_notices, draw_text, timing_line
 from ui.views.conversations import ADDRESS, choose, draw_conversations
+from ui.views.exporting import draw_export
 from ui.views.page_services import PageServices
 from ui.views.parts import THEME
 from ui.views.viewer import draw_viewer
@@ -160,6 +161,7 @@ def _draw_end(
         key=turn.run,
         on_regenerate=(lambda: _again(services, turn, conversation)) if last else None,
         on_record=lambda: services.go("audit", run=turn.run),
+        draw_more=lambda: draw_export(services, turn.run, key=turn.run) if answer is not None else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""The ledger, readable: runs, records, events, and whether all of it still stands."""
+"""The ledger, readable: runs, records, events."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from provenance import record as records
+from provenance.activity import activity, runs_with
 from provenance.errors import UsageError
-from ui.api import EventRow, Record, RunRow, Verification
+from ui.api import EventRow, Record, RunRow
 from ui.engine.calls.asking import stored_answer
 from ui.engine.calls.base import Calls
+from ui.proof_api import ActivityState
 
 if TYPE_CHECKING:
     from provenance.record import RecordedEvent, RunSummary
@@ -20,13 +22,32 @@ MOST_ROWS = 10_000
 
 
 class AuditCalls(Calls):
-    """`runs` to `verify` of `EngineApi`."""
+    """`runs` to `events` of `EngineApi`."""
 
-    def runs(self, *, limit: int = 100, kind: str | None = None, text: str | None = None) -> list[RunRow]:
+    def runs(
+        self,
+        *,
+        limit: int = 100,
+        kind: str | None = None,
+        text: str | None = None,
+        model: str | None = None,
+        guard: str | None = None,
+        document: str | None = None,
+    ) -> list[RunRow]:
         """The newest first."""
         _bounded(limit)
-        found = records.runs(self.parts.ledger, limit=limit, kind=kind, text=text, live=self._live())
+        among = None
+        if guard or document:
+            among = runs_with(self.parts.database, guard=guard or "", document=(document or "").lower())
+        ledger, live = self.parts.ledger, self._live()
+        found = records.runs(ledger, limit=limit, kind=kind, text=text, live=live, among=among, model=model)
         return [_run(row) for row in found]
+
+    def activity(self, *, days: int = 30) -> ActivityState:
+        """Counts by day, model, outcome and guard decision."""
+        if not 1 <= days <= 3660:
+            raise UsageError("Between 1 and 3,660 days can be counted.")
+        return ActivityState.model_validate(dataclasses.asdict(activity(self.parts.database, days=days)))
 
     def record(self, run: str) -> Record:
         """Everything a run caused."""
@@ -43,18 +64,6 @@ class AuditCalls(Calls):
         _bounded(limit)
         entries = self.parts.ledger.entries(after=after, limit=limit, contents=True)
         return [_event(records.readable(entry)) for entry in entries]
-
-    def verify(self) -> Verification:
-        """Walk the whole ledger."""
-        found = self.parts.ledger.verify()
-        return Verification(
-            ok=found.ok,
-            events=found.events,
-            head=found.head,
-            first_bad=found.first_bad,
-            reason=found.reason or " ".join(found.notes),
-            seconds=found.seconds,
-        )
 
     def _live(self) -> list[str]:
         """Runs that are being worked on: answers on the board, ingests in the queue."""

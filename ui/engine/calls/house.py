@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from provenance.errors import LedgerCorruptError, RetrievalError
+from provenance.errors import CredentialError, LedgerCorruptError, RetrievalError
 from ui.api import BackendRow, Check, EngineState, ModelRow
 from ui.doctor import check, local_checks
 from ui.engine.calls.base import Calls
@@ -75,10 +75,13 @@ class HouseCalls(Calls):
         return tell() if callable(tell) else None
 
     def _ledger(self) -> str:
-        found = self.parts.ledger.verify()
+        found = self.parts.notary.verify()
         if not found.ok:
             raise LedgerCorruptError(found.reason, seq=found.first_bad or 0)
-        return f"{found.events} events, whole"
+        if self.parts.checkpointing.problem:
+            raise CredentialError(self.parts.checkpointing.problem)
+        newest = self.parts.notary.newest()
+        return f"{found.events} events, whole" + (f", signed up to {newest.size}" if newest else "")
 
     def _library(self, full: bool) -> str:
         problems = self.parts.library.check(full=full)

@@ -62,13 +62,12 @@ def runs_that_mention(database: Database, folded: Sequence[str]) -> Mentions:
     found = Mentions()
     with database.read() as conn:
         for row in conn.execute(select(messages).order_by(messages.c.id)):
-            if row.role == "user":
-                places = ((found.questions, (row.text,)),)
-            else:
-                places = ((found.answers, (row.text, row.answer)), (found.read, (row.exchange, row.evidence)))
-            for runs, texts in places:
-                if any(name in text.casefold() for text in texts if text for name in folded):
-                    runs.append(row.run)
+            said = " ".join(text for text in (row.text, row.answer) if text).casefold()
+            read = " ".join(text for text in (row.exchange, row.evidence) if text).casefold()
+            if any(name in said for name in folded):
+                (found.questions if row.role == "user" else found.answers).append(row.run)
+            if any(name in read for name in folded):
+                found.read.append(row.run)
     return found
 
 

@@ -72,7 +72,7 @@ class FakeProof:
     def signing_keys(self) -> list[KeyRow]:
         ends = ["rotated"] * self.rotated + [""]
         return [
-            KeyRow(vkey=f"{ORIGIN}+0000000{n}+AQ==", since="2026-11-21T10:00:00Z", end=end)  # type: ignore[arg-type]
+            KeyRow(vkey=f"{ORIGIN}+0000000{n}+AQ==", since="2026-11-21T10:00:00Z", end=end)
             for n, end in enumerate(ends)
         ]
 
@@ -83,14 +83,7 @@ class FakeProof:
     def activity(self, *, days: int = 30) -> ActivityState:
         runs = self.runs()
         counted = [
-            DayRow(
-                day=row.at[:10],
-                kind=row.kind,
-                model=row.model,
-                outcome="refused" if row.refused else row.state,
-                count=1,
-            )
-            for row in runs
+            DayRow(day=row.at[:10], kind=row.kind, model=row.model, outcome=_outcome(row), count=1) for row in runs
         ]
         guards = [GuardRow(ring="input", action="redact", count=2)]
         return ActivityState(days=counted, guards=guards, models=sorted({row.model for row in runs}))

@@ -102,10 +102,10 @@ def base64_of(text: str) -> bytes:
 def key_of(vkey: str) -> Tuple[str, bytes, bytes]:
     """(name, id, public key) of a verifier key."""
     found = re.fullmatch(r"([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+=*)", vkey)
-    raw = base64_of(found[3]) if found else b""
-    if len(raw) != 33 or raw[:1] != b"\x01":
+    if not found or len(base64_of(found[3])) != 33 or base64_of(found[3])[:1] != b"\x01":
         raise Wrong(f"this is not an Ed25519 verifier key: {vkey!r}")
-    number = hashlib.sha256(found[1].encode() + b"\n" + raw).digest()[:4]
+    raw = base64_of(found[3])
+    number = sha256(found[1].encode() + b"\n" + raw)[:4]
     if number.hex() != found[2]:
         raise Wrong(f"the id of this key does not fit: {vkey!r}")
     return found[1], number, raw[1:]
@@ -291,7 +291,7 @@ def check(members: Members, trusted: str = "") -> List[str]:
     if trusted:
         follow(members, trusted.strip(), vkey)
     run, made = check_list(members, vkey)
-    known = {}
+    known: Dict[str, Tuple[int, bytes]] = {}
     size, _root = checkpoint_of(members["checkpoint.txt"].decode(), vkey)
     record = json.loads(members["record.json"].decode())
     if record["format"] != FORMAT or record["run"] != run or not record["events"]:

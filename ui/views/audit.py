@@ -101,7 +101,7 @@ def _select(label: str, key: str, options: list[str], names: dict[str, str]) -> 
         label,
         [_ANY, *options],
         key=key,
-        format_func=lambda option: shorten(names.get(option, option), 40),
+        format_func=lambda option: shorten(names.get(str(option), str(option)), 40),
         label_visibility="collapsed",
         width=140,
     )

@@ -26,15 +26,11 @@ def canonical_json(body: Mapping[str, Any]) -> str:
         LedgerError: If it holds something JSON has no exact form for.
     """
     try:
-        text = _text(dict(body))
+        text = _object(dict(body))
         text.encode("utf-8")  # lone surrogates are not text
     except (ValueError, RecursionError) as exc:
         raise LedgerError(f"This event cannot be recorded: {exc}.", hint="Give it plain JSON values only.") from exc
     return text
-
-
-def _text(value: Any) -> str:
-    return _WRITERS.get(type(value), _by_reference)(value)
 
 
 def _object(value: dict[Any, Any]) -> str:
@@ -43,11 +39,13 @@ def _object(value: dict[Any, Any]) -> str:
         keys = sorted(value) if all(map(str.isascii, value)) else sorted(value, key=lambda key: key.encode("utf-16-be"))
     except TypeError:
         return _by_reference(value)  # a key that is no text: refused there
-    return "{" + ",".join([f"{_quote(key)}:{_text(value[key])}" for key in keys]) + "}"
+    get = _WRITERS.get  # written out here and below: a call less for every value
+    return "{" + ",".join([f"{_quote(key)}:{get(type(part := value[key]), _by_reference)(part)}" for key in keys]) + "}"
 
 
 def _array(value: list[Any] | tuple[Any, ...]) -> str:
-    return "[" + ",".join([_text(item) for item in value]) + "]"
+    get = _WRITERS.get
+    return "[" + ",".join([get(type(item), _by_reference)(item) for item in value]) + "]"
 
 
 def _integer(value: int) -> str:

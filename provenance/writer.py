@@ -18,7 +18,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from provenance.database import Database
@@ -34,8 +34,12 @@ MAX_LINGER_S = 0.002
 
 # Built once: SQLAlchemy keeps what it derives from a statement with the statement.
 _LAST = select(ledger_entry.c.seq, ledger_entry.c.digest).order_by(ledger_entry.c.seq.desc()).limit(1)
-_INSERT_ENTRY = insert(ledger_entry)
-_INSERT_CONTENT = insert(ledger_content)
+_ENTRY = ("seq", "at", "run", "kind", "body", "previous", "digest")
+_CONTENT = ("seq", "name", "salt", "text", "data")
+_STATEMENTS = {
+    ledger_entry.name: f"INSERT INTO ledger_entry ({', '.join(_ENTRY)}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+    ledger_content.name: f"INSERT INTO ledger_content ({', '.join(_CONTENT)}) VALUES (?, ?, ?, ?, ?)",  # noqa: S608
+}
 
 
 class _Ticket:
@@ -182,32 +186,30 @@ def write_entries(conn: Connection, events: Sequence[Prepared], clock: Callable[
     """Insert `events` after the last entry, within a transaction that already holds the write lock."""
     seq, digest = _last(conn)
     at = f"{clock():%Y-%m-%dT%H:%M:%S.%f}Z"  # one moment: they reach the disk together
-    rows: list[dict[str, Any]] = []
-    contents: list[dict[str, Any]] = []
+    rows: list[tuple[Any, ...]] = []
+    contents: list[tuple[Any, ...]] = []
     for event in events:
         seq, previous = seq + 1, digest
         digest = entry_digest(seq, at, event.run, event.kind, previous, event.body)
-        rows.append(
-            {
-                "seq": seq,
-                "at": at,
-                "run": event.run,
-                "kind": event.kind,
-                "body": event.body,
-                "previous": previous,
-                "digest": digest,
-            }
-        )
+        rows.append((seq, at, event.run, event.kind, event.body, previous, digest))
         for name, salt, content in event.contents:
             text, data = (content, None) if isinstance(content, str) else (None, content)
-            contents.append({"seq": seq, "name": name, "salt": salt, "text": text, "data": data})
-    conn.execute(_INSERT_ENTRY, rows)
+            contents.append((seq, name, salt, text, data))
+    _insert(conn, ledger_entry, _ENTRY, rows)
     if contents:
-        conn.execute(_INSERT_CONTENT, contents)
+        _insert(conn, ledger_content, _CONTENT, contents)
     for event, row in zip(events, rows, strict=True):
         if event.erases:
-            _erase(conn, event.erases, row["seq"], row["at"])
-    return [Receipt(seq=row["seq"], digest=row["digest"], at=row["at"]) for row in rows]
+            _erase(conn, event.erases, row[0], at)
+    return [Receipt(seq=row[0], digest=row[6], at=at) for row in rows]
+
+
+def _insert(conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """SQLite takes the rows as they are: naming every value of every row costs more than storing them."""
+    if conn.dialect.name == "sqlite":
+        conn.exec_driver_sql(_STATEMENTS[table.name], [*rows])
+    else:
+        conn.execute(insert(table), [dict(zip(columns, row, strict=True)) for row in rows])
 
 
 def _erase(conn: Connection, targets: Sequence[tuple[int, str]], by: int, at: str) -> None:

@@ -79,7 +79,7 @@ class NoMark:
 class ImageMark(Protocol):
     """Reads an invisible mark out of a picture; None where there is none that can be told from chance."""
 
-    def detect(self, image: Image) -> MarkFound | None: ...
+    def detect(self, image: Image) -> MarkFound | NoMark | None: ...
 
 
 class TextMark(Protocol):
@@ -181,6 +181,8 @@ class Verifier:
         except PictureError as exc:
             return [_nothing("image mark", str(exc))]
         found = self._image_mark.detect(view)
+        if isinstance(found, NoMark):
+            return [_nothing("image mark", found.sentence)]
         if found is None:
             seen = _FIRST if header.animated else ""
             return [_nothing("image mark", f"No watermark of this installation was found in the picture.{seen}")]

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from provenance.errors import UsageError
+from provenance.errors import CredentialError, UsageError
 from provenance.imagemark.keys import ImageMarkKey
 from provenance.imagemark.picture import pixels_of, split_alpha, to_eight_bits
 
 if TYPE_CHECKING:
-    from provenance.verify import MarkFound
+    from provenance.verify import MarkFound, NoMark
 
 __all__ = ["ALGORITHM", "LEAST_SIDE", "ImageMarkReader", "enlarged", "mark_picture"]
 
@@ -63,16 +63,19 @@ class ImageMarkReader:
         self._keys = keys
         self._record_of = record_of
 
-    def detect(self, image: Image.Image) -> MarkFound | None:
+    def detect(self, image: Image.Image) -> MarkFound | NoMark | None:
         """What the picture's mark says; None where there is none of ours that can be told from chance.
 
-        Raises:
-            CredentialError: If the keys are damaged or readable by others.
+        `NoMark` says why nothing was looked for: keys that are damaged or readable by others.
         """
         from provenance.imagemark.read import find
-        from provenance.verify import MarkFound
+        from provenance.verify import MarkFound, NoMark
 
-        found = find(pixels_of(image), [key.secret for key in self._keys()])
+        try:
+            keys = self._keys()
+        except CredentialError as exc:
+            return NoMark(sentence=f"The image mark could not be looked for. {exc}")
+        found = find(pixels_of(image), [key.secret for key in keys])
         if found is None:
             return None
         record = self._record_of(found.number)

@@ -22,6 +22,7 @@ from provenance.imagemark.pattern import PILOTS, pattern_of
 from provenance.imagemark.picture import PictureError, open_picture, small_view
 from provenance.imagemark.read import LIMIT, bound, find
 from provenance.keys import LedgerKeys
+from provenance.verify import MarkFound, NoMark
 from tests.provenance.pictures import cropped, icon, jpeg, photo, resized, screenshot, stored
 
 KEY = ImageMarkKey(hashlib.sha256(b"a key").digest())
@@ -212,10 +213,18 @@ def test_a_damaged_picture_gives_one_clear_sentence(marked: Image.Image) -> None
 
 def test_the_reader_names_the_record(marked: Image.Image) -> None:
     known = ImageMarkReader(lambda: [KEY], {NUMBER: "r-1"}.get).detect(marked)
-    assert known is not None and known.run == "r-1" and known.p_value <= LIMIT
+    assert isinstance(known, MarkFound) and known.run == "r-1" and known.p_value <= LIMIT
     lost = ImageMarkReader(lambda: [KEY], lambda _: None).detect(marked)
-    assert lost is not None and lost.run is None and "not kept here any more" in lost.sentence
+    assert isinstance(lost, MarkFound) and lost.run is None and "not kept here any more" in lost.sentence
     assert ImageMarkReader(lambda: [FOREIGN], {}.get).detect(marked) is None
+
+
+def test_damaged_keys_are_said_and_stop_nothing_else(tmp_path: Path) -> None:
+    keys = ImageMarkKeys(tmp_path / "marks", LedgerKeys(tmp_path / "ledger"))
+    keys.current()
+    (tmp_path / "marks" / "secrets.json").write_text("no json")
+    said = ImageMarkReader(keys.known, {}.get).detect(photo())
+    assert isinstance(said, NoMark) and "damaged" in said.sentence
 
 
 def test_keys_follow_the_ledgers_key_and_old_ones_stay(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def run(
     Args:
         model: Catalogue name; default: the one of the settings.
         strength: Of the mark, in logits; default: the one in force.
-        plot: Where the curve of length and detection is written, as SVG.
+        plot: Where the curve of length and detection is written, as SVG; default: beside what the model wrote.
         questions: How many questions about a passage are answered with and without the mark; 0 leaves it out.
     """
     human = human_texts(data_folder(data))
@@ -82,8 +82,8 @@ def run(
     marked = [row for row in texts if row["marked"]]
     plain = [row for row in texts if not row["marked"]]
     curve = {length: _found(marked, length) for length in LENGTHS}
-    if plot:
-        Path(plot).write_text(plot_curve(curve, false_alarms), encoding="utf-8")
+    drawn = Path(plot) if plot else writer.kept.with_suffix(".svg")
+    drawn.write_text(plot_curve(curve, false_alarms), encoding="utf-8")
     spare = [word for text in human[:200] for word in text.split()]
     return {
         "model": writer.model_name,
@@ -98,6 +98,7 @@ def run(
         ),
         "found_half_among_human_text": _found(marked, None, lambda row: _among(row, human)),
         "unmarked_called_marked": _found(plain, None),
+        "curve": str(drawn),
         "human_false_alarms": {str(length): value for length, value in false_alarms.items()},
         "perplexity_unmarked": _perplexity(plain),
         "perplexity_marked": _perplexity(marked),
@@ -135,7 +136,7 @@ class _Writer:
         )
         kept = os.environ.get("WHEREFROM_BENCH_KEPT") or str(settings.home / "bench")
         Path(kept).mkdir(parents=True, exist_ok=True)
-        self._kept = Path(kept) / f"marks_text-{self.model_name}-{strength:g}-{temperature:g}-{seed}.jsonl"
+        self.kept = Path(kept) / f"marks_text-{self.model_name}-{strength:g}-{temperature:g}-{seed}.jsonl"
 
     def close(self) -> None:
         """End the model."""
@@ -219,13 +220,13 @@ class _Writer:
             return self._backend.chat_model()
 
     def _keep(self, name: str, row: dict[str, Any]) -> None:
-        with self._kept.open("a", encoding="utf-8") as file:
+        with self.kept.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"name": name, **row}, ensure_ascii=False) + "\n")
 
     def _done(self) -> dict[str, dict[str, Any]]:
-        if not self._kept.exists():
+        if not self.kept.exists():
             return {}
-        rows = [json.loads(line) for line in self._kept.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+        rows = [json.loads(line) for line in self.kept.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
         return {row["name"]: row for row in rows}
 
 

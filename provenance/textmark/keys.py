@@ -67,9 +67,14 @@ class TextMarkKeys:
         """The secret that marks now; made on first use and after every rotation of the ledger's key.
 
         Raises:
-            CredentialError: If the secrets, or the ledger's key, are damaged or readable by others.
+            CredentialError: If the secrets are damaged or readable by others; or the ledger's key is, before the first.
         """
-        signing = self._ledger.current()
+        try:
+            signing = self._ledger.current()
+        except CredentialError:
+            if rows := self._rows():  # a lost signing key is no reason to write unmarked, or not to answer
+                return TextMarkKey(bytes.fromhex(rows[-1]["secret"]))
+            raise
         named = signing.verifier.id.hex()
         make_private_folder(self._folder)
         with FileLock(self._folder / "lock", mode=0o600):

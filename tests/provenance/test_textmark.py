@@ -204,6 +204,15 @@ def test_a_rotation_brings_a_new_key_and_the_old_mark_is_still_found(
     assert isinstance(found, MarkFound) and old.id in found.sentence
 
 
+def test_a_lost_ledger_key_does_not_stop_the_mark(home: Path, mark_keys: TextMarkKeys) -> None:
+    first = mark_keys.current()
+    (home / "keys" / "ledger" / "current.key").unlink()
+    assert mark_keys.current() == first
+    (home / "keys" / "text-mark" / "secrets.json").unlink()
+    with pytest.raises(CredentialError, match="missing"):
+        mark_keys.current()
+
+
 def test_a_key_that_others_may_read_is_refused_and_the_detector_says_so(home: Path, mark_keys: TextMarkKeys) -> None:
     mark_keys.current()
     path = home / "keys" / "text-mark" / "secrets.json"

@@ -13,6 +13,7 @@ Density is one pass; sampling undoes the layers place by place. Scales are bound
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -56,14 +57,15 @@ class _Layer(nn.Module):
         mu, a = self._affine(self.leave(hidden, told.vector))
         return self.turned((x - mu) * torch.exp(-a)), self.turned(a)
 
-    def inverse(self, z: Tensor, told: Told, guidance: float) -> Tensor:
-        """z to x, place by place. With guidance `told` holds each sample twice: told, then untold."""
+    def inverse(self, z: Tensor, told: Told, guidance: float, each: Callable[[int], None] = lambda _at: None) -> Tensor:
+        """z to x, place by place; `each` hears of every place. With guidance `told` holds each sample twice."""
         z, canvas = self.turned(z), self.turned(told.canvas)
         twice = len(told.vector) != len(z)
         _, cache = self.stack.step(told.words, told.vector, None)
         token = self.start.expand(len(told.vector), 1, -1)
         x = torch.zeros_like(z)
         for at in range(PLACES):
+            each(at)
             hidden, cache = self.stack.step(token + self.place[at] + canvas[:, at, None], told.vector, cache)
             mu, a = self._affine(self.leave(hidden, told.vector)[:, 0])
             if twice:
@@ -104,9 +106,14 @@ class Flow(Generator):
         told = self.told(Condition.joined(condition, condition.without_prompt()) if guidance != 1.0 else condition)
         for n, layer in enumerate(reversed(self.layers)):
             assert isinstance(layer, _Layer)
-            z = layer.inverse(z, told, guidance)
+
+            def each(at: int, done: int = n * PLACES) -> None:
+                if on_step is not None and at:  # so that a stop need not wait for a whole layer
+                    on_step(done + at, len(self.layers) * PLACES, None)
+
+            z = layer.inverse(z, told, guidance, each)
             if on_step is not None:
-                on_step(n + 1, len(self.layers), z)
+                on_step((n + 1) * PLACES, len(self.layers) * PLACES, z)
         return z
 
     def log_density(self, x: Tensor, condition: Condition) -> Tensor:

@@ -40,8 +40,10 @@ _CODEC_STEPS = 1500
 class Session:
     """Runs what the options ask for."""
 
-    def __init__(self, options: argparse.Namespace, say: Callable[[str], None]) -> None:
-        self.options, self._say = options, say
+    def __init__(
+        self, options: argparse.Namespace, say: Callable[[str], None], stop: Callable[[], bool] = lambda: False
+    ) -> None:
+        self.options, self._say, self._stop = options, say, stop
         self.home = Path(options.home)
         self.encoder = CaptionEncoder(Path(options.models) / ENCODER)
 
@@ -95,9 +97,10 @@ class Session:
         def look(trainer: Trainer) -> None:
             self._export(trainer, chosen, pictures, folder)
 
-        trainer.run(
-            steps, save_every=self.options.save_every, say=say, stop=lambda: time.monotonic() > until, on_save=look
-        )
+        def enough() -> bool:
+            return self._stop() or time.monotonic() > until
+
+        trainer.run(steps, save_every=self.options.save_every, say=say, stop=enough, on_save=look)
         path = self._export(trainer, chosen, pictures, Path(self.options.out) if self.options.out else folder)
         return {"family": chosen.family, "steps": trainer.step, "seconds": round(trainer.seconds), "weights": str(path)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 from torch import nn
 
 from backends.image.condition import Condition
-from backends.image.text import MAX_WORDS, WIDTH
+from backends.image.text import MAX_WORDS, WIDTH, CaptionEncoder, Captions
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +21,23 @@ def one_seed() -> Iterator[None]:
     torch.manual_seed(7)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def words_without_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each caption has numbers of its own, drawn from its digest."""
+
+    def encode(self: CaptionEncoder, captions: list[str], *, batch: int = 64) -> Captions:
+        words, pooled = [], []
+        for caption in captions:
+            seed = int.from_bytes(hashlib.sha256(caption.encode()).digest()[:7], "big")
+            generator = torch.Generator().manual_seed(seed)
+            words.append(torch.randn(MAX_WORDS, WIDTH, generator=generator) * 0.3)
+            pooled.append(torch.nn.functional.normalize(torch.randn(WIDTH, generator=generator), dim=0))
+        return Captions(words=torch.stack(words), pooled=torch.stack(pooled))
+
+    monkeypatch.setattr(CaptionEncoder, "encode", encode)
+    monkeypatch.setattr(CaptionEncoder, "digest", "0" * 64)
 
 
 def shaken(module: nn.Module, size: float = 0.1) -> nn.Module:

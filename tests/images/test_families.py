@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,6 @@ from backends.image.plugins import (
     VaeBackend,
 )
 from backends.image.prompt import wording
-from backends.image.text import MAX_WORDS, WIDTH, CaptionEncoder, Captions
 from backends.registry import backend_class, entries
 from backends.testing_images import ImageBackendContract
 from backends.training.recipes import recipe
@@ -37,21 +35,7 @@ BACKENDS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def words_without_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each caption has numbers of its own, drawn from its digest."""
-
-    def encode(self: CaptionEncoder, captions: list[str], *, batch: int = 64) -> Captions:
-        words, pooled = [], []
-        for caption in captions:
-            seed = int.from_bytes(hashlib.sha256(caption.encode()).digest()[:7], "big")
-            generator = torch.Generator().manual_seed(seed)
-            words.append(torch.randn(MAX_WORDS, WIDTH, generator=generator) * 0.3)
-            pooled.append(torch.nn.functional.normalize(torch.randn(WIDTH, generator=generator), dim=0))
-        return Captions(words=torch.stack(words), pooled=torch.stack(pooled))
-
-    monkeypatch.setattr(CaptionEncoder, "encode", encode)
-    monkeypatch.setattr(CaptionEncoder, "digest", "0" * 64)
+pytestmark = pytest.mark.usefixtures("words_without_weights")
 
 
 def made(family: str, folder: Path) -> ImageBackend:

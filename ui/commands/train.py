@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import threading
 from pathlib import Path
 
 from provenance.errors import NotFoundError, UsageError
 from ui.commands.output import Output
+from ui.commands.session import on_interrupt
 from ui.settings import load_settings
 
 __all__ = ["train"]
@@ -32,6 +34,8 @@ def train(options: argparse.Namespace, output: Output) -> int:
     os.nice(10)  # for hours: what a person does meanwhile goes first
     from backends.training.session import Session
 
-    found = Session(options, output.note).run()
+    stopped = threading.Event()
+    with on_interrupt(stopped.set):  # the first Ctrl-C ends with a checkpoint, the second one without
+        found = Session(options, output.note, stopped.is_set).run()
     output.result(found, lambda: [output.line(f"{name}: {value}") for name, value in found.items()] and None)
     return 0

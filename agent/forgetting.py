@@ -129,5 +129,13 @@ def _unask(conn: Connection, conversation: str, turn: int) -> None:
 
 
 def _emptied(answer: Answer) -> Answer:
-    gone = {"question": answer.question, "text": ERASED, "reason": "", "citations": [], "nearest": []}
-    return answer.model_copy(update=gone)
+    """Only what is named here stays: a field that is added to answers later is erased without being thought of."""
+    return Answer(
+        run=answer.run,
+        conversation=answer.conversation,
+        question=answer.question,
+        text=ERASED,
+        refused=answer.refused,
+        timings=answer.timings,
+        model=answer.model,
+    )

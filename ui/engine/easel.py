@@ -85,6 +85,13 @@ class Easel:
         """Ask a drawing to end; one that has ended stays as it is."""
         self._sheet(run).stop.cancel()
 
+    def forget(self, run: str) -> None:
+        """Drop what is shown of a drawing that has ended; it holds what was asked for."""
+        with self._lock:
+            sheet = self._sheets.get(run)
+            if sheet is not None and sheet.drawing.state not in ("waiting", "drawing"):
+                del self._sheets[run]
+
     def busy(self) -> bool:
         """Whether one has not ended."""
         return any(drawing.state in ("waiting", "drawing") for drawing in self.all())

@@ -7,6 +7,7 @@ disk keeps of overwritten blocks.
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -142,7 +143,10 @@ class ErasingCalls(Calls):
         self._forget_fingerprints(scope.plan.runs)
         for run in runs:
             parts.board.forget(run)
+            parts.easel.forget(run)
             parts.journal.forget(run)
+        for run in scope.plan.runs:
+            self._drop_pictures(run)
         parts.database.flush_log()
         update = {
             "run": done.run,
@@ -159,6 +163,12 @@ class ErasingCalls(Calls):
             board.stop(run)
             for _ in board.watch(run):
                 pass
+
+    def _drop_pictures(self, run: str) -> None:
+        """What a run drew shows what was asked for."""
+        folder = self.parts.settings.home / "pictures" / run
+        if folder.is_dir() and folder.parent == self.parts.settings.home / "pictures":
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _drop_document(self, info: DocumentInfo) -> None:
         """Rows, original, words of the full-text index, vectors, and its name in the list of jobs."""

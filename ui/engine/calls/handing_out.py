@@ -40,7 +40,9 @@ class HandingOutCalls(Calls):
         vkey = str(parts.keys.current().verifier)
         report = report_of(self.record(run), private=private, checkpoint=checkpoint, vkey=vkey)
         manifests = {f"{one.digest}.c2pa": one.data for one in manifest_store(parts.settings).of(run)}
-        contents = PackContents(report=report_html(report), manifests=manifests, private=private)
+        pictures = sorted((parts.settings.home / "pictures" / run).glob("*.png"))
+        made = {path.name: path.read_bytes() for path in pictures}
+        contents = PackContents(report=report_html(report), artifacts=made, manifests=manifests, private=private)
         data = make_pack(parts.ledger, parts.notary, parts.keys, run, contents)
         return ExportedFile(name=f"wherefrom-{run}.zip", mime="application/zip", data=data)
 

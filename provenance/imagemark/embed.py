@@ -23,10 +23,11 @@ from provenance.imagemark.plane import (
 )
 from provenance.imagemark.search import carried
 
-__all__ = ["BUSY_LEVEL", "CALM_LEVEL", "embed", "psnr"]
+__all__ = ["LEVELS", "embed", "psnr"]
 
-CALM_LEVEL, BUSY_LEVEL = 41.5, 40.4  # PSNR in dB
-_BUSY, _CALM = 22.0, 40.0  # scores of a mark at the calm level, between which a picture is neither
+LEVELS = (40.4, 41.5, 42.5)  # PSNR in dB: a busy picture hides more and needs more, a plain one shows more
+_SCORES = (22.0, 40.0, 100.0)  # of a mark at the middle level
+_BUSY = 40.0
 _CALM_HIGHEST, _CALM_SLOPE = 120.0, 0.25  # cycles a tile; amplitude falls with frequency ** slope
 _BUSY_SLOPE = 0.0  # a busy picture is loud at low frequencies, and takes the mark up to the highest ones
 _PILOT_SHARE = 0.25  # of the energy
@@ -49,7 +50,7 @@ def embed(
         pixels: Shape (height, width) or (height, width, 3), 8 bits.
         number: Below 2**48.
         alpha: Shape (height, width): where the picture is opaque. None: everywhere.
-        level: PSNR in dB, over what is visible. None: what the picture needs, 40.4 to 41.5.
+        level: PSNR in dB, over what is visible. None: what the picture needs, 40.4 to 42.5.
     """
     plane = brightness(pixels)
     if alpha is not None:
@@ -61,16 +62,16 @@ def embed(
     sign[PILOTS:] -= 2.0 * encode(pack(number))[pattern.bit[PILOTS:]]
     gain = sign * _amplitude(pattern, _CALM_HIGHEST, _CALM_SLOPE)
     trial = _woven(pattern, gain, width, height) * weight
-    trial *= 255.0 * 10 ** (-(level or CALM_LEVEL) / 20) / np.sqrt(np.mean(trial * trial))
+    trial *= 255.0 * 10 ** (-(level or LEVELS[1]) / 20) / np.sqrt(np.mean(trial * trial))
     host = carried(spectrum(flatten(small)), pattern) * sign
     both = carried(spectrum(flatten(small + trial)), pattern) * sign
-    calm = _calmness(both[pattern.radius <= _CALM_HIGHEST])
-    if calm < 1:
+    score = _score(both[pattern.radius <= _CALM_HIGHEST])
+    if score < _BUSY:
         gain = sign * _amplitude(pattern, HIGHEST, _BUSY_SLOPE)
     tuned = gain.astype(np.complex128)
     tuned[:PILOTS] *= _tuned(host[:PILOTS], both[:PILOTS])
     delta = scaled(_woven(pattern, tuned, width, height) * weight, plane.shape[1], plane.shape[0])
-    return _added(pixels, delta, alpha, level or BUSY_LEVEL + calm * (CALM_LEVEL - BUSY_LEVEL))
+    return _added(pixels, delta, alpha, level or float(np.interp(score, _SCORES, LEVELS)))
 
 
 def _amplitude(pattern: Pattern, highest: float, slope: float) -> NDArray[np.float64]:
@@ -81,10 +82,9 @@ def _amplitude(pattern: Pattern, highest: float, slope: float) -> NDArray[np.flo
     return amplitude
 
 
-def _calmness(heard: NDArray[np.complex128]) -> float:
-    """0 for a picture that drowns the mark because it is busy all over, 1 for one that leaves room."""
-    score = float(np.sum(heard.real) / np.sqrt(max(float(np.sum(np.abs(heard) ** 2)) / 2, 1e-12)))
-    return float(np.clip((score - _BUSY) / (_CALM - _BUSY), 0, 1))
+def _score(heard: NDArray[np.complex128]) -> float:
+    """How well the mark would be read: low in a picture that is busy all over, high in one that leaves room."""
+    return float(np.sum(heard.real) / np.sqrt(max(float(np.sum(np.abs(heard) ** 2)) / 2, 1e-12)))
 
 
 def psnr(before: Pixels, after: Pixels, alpha: Pixels | None = None) -> float:

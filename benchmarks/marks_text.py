@@ -172,10 +172,10 @@ class _Writer:
     def times(self, rounds: int) -> dict[str, Any]:
         """Milliseconds per token and to the first one, with and without the mark in turn."""
         seen: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
-        self._chat(key_of(self._seed, 0)).invoke("Hello.", max_tokens=4, text_mark=True)  # loads, and reads the words
+        chat = self._chat(key_of(self._seed, 0))
+        chat.invoke("Hello.", max_tokens=4, text_mark=True)  # loads the weights, and tosses the coins of all words
         for number in range(rounds):
             for marked in (True, False) if number % 2 else (False, True):
-                chat = self._chat(key_of(self._seed, 0))
                 answer = chat.invoke(f"Count from {number} upwards.", max_tokens=64, ignore_eos=True, text_mark=marked)
                 timings = answer.response_metadata["timings"]
                 per_token = timings["predicted_ms"] / max(1, timings["predicted_tokens"] - 1)

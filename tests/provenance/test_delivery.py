@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from provenance.credentials.certificates import Certificates
 from provenance.credentials.disclosure import Disclosure
@@ -121,6 +121,18 @@ def test_transparency_survives_delivery_and_the_mark_does_too(house: House) -> N
     assert (
         opened(house.deliverer.deliver(icon(mode="RGBA"), Disclosure(record=RUN), mime="image/jpeg").data).mode == "RGB"
     )
+
+
+def test_a_photograph_that_lies_on_its_side_is_delivered_upright_with_its_colour_profile(house: House) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter when shown
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    sideways = saved(photo(1, 640, 480), "JPEG", exif=exif, icc_profile=profile)
+    for mime in ("image/png", "image/jpeg", "image/webp"):
+        made = house.deliverer.deliver(sideways, Disclosure(record=RUN), mime=mime)
+        image = opened(made.data)
+        assert image.size == (480, 640) and image.getexif().get(0x0112, 1) == 1
+        assert image.info.get("icc_profile") == profile
 
 
 def test_two_records_never_share_a_number(tmp_path: Path) -> None:

@@ -171,7 +171,7 @@ def test_every_colour_mode_is_marked(mode: str) -> None:
 def test_small_pictures_are_enlarged_and_large_ones_left() -> None:
     assert enlarged(icon(64)).size == (512, 512)
     assert enlarged(photo(1, 90, 60)).size == (810, 540)
-    assert enlarged(photo(1, 512, 700)).size == (512, 700)
+    assert enlarged(photo(1, 320, 700)).size == (320, 700)
     assert read(jpeg(mark_picture(enlarged(icon(64)), NUMBER, KEY), 60)) == NUMBER
 
 

@@ -160,4 +160,4 @@ def _choose(logits: Tensor, chance: Tensor, options: AutoregressiveOptions) -> T
 
 def _nearest(points: Tensor, centres: Tensor) -> Tensor:
     squares = centres.square().sum(-1)
-    return torch.cat([(squares - 2 * block @ centres.T).argmin(-1) for block in points.split(16_384)])
+    return torch.cat([(squares - 2 * block @ centres.T).argmin(-1) for block in torch.split(points, 16_384)])

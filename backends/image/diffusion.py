@@ -75,7 +75,7 @@ class Diffusion(Generator):
         noise = torch.randn(latents.shape, generator=generator)
         at = t[:, None, None]
         z = at * latents + (1 - at) * noise
-        found = self(z, t, condition)
+        found = self.forward(z, t, condition)
         # velocity(found) - velocity(latents), with the bound on 1 - t in both
         return velocity(found, z, at).sub(velocity(latents, z, at)).square().mean(dim=(1, 2))
 
@@ -110,4 +110,5 @@ def _waves(t: Tensor) -> Tensor:
     """Times as sines and cosines, (batch,) to (batch, _TIME)."""
     rates = torch.exp(torch.linspace(0, math.log(1000.0), _TIME // 2))
     angles = t[:, None] * rates
-    return F.normalize(torch.cat([angles.sin(), angles.cos()], dim=-1), dim=-1) * _TIME**0.5 / 2
+    # sin^2 + cos^2 of every rate: the vector has the same length at all times
+    return F.normalize(torch.cat([angles.sin(), angles.cos()], dim=-1), dim=-1) * math.sqrt(_TIME) / 2

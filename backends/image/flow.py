@@ -118,7 +118,7 @@ class Flow(Generator):
 
     def log_density(self, x: Tensor, condition: Condition) -> Tensor:
         """Natural log of p(x | condition), a sample: (batch,)."""
-        z, log_det = self(x, condition)
+        z, log_det = self.forward(x, condition)
         return -0.5 * (z.square() + math.log(2 * math.pi)).sum(dim=(1, 2)) + log_det
 
     def bits_per_dim(self, x: Tensor, condition: Condition) -> Tensor:

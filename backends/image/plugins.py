@@ -93,8 +93,9 @@ class VaeBackend(FamilyBackend):
         model = self._load()
         import torch
 
+        from backends.image.condition import PLACES
         from backends.image.generator import as_images, seeded_noise, untold
-        from backends.image.vae import PLACE, PLACES, WHOLE, Vae
+        from backends.image.vae import PLACE, WHOLE, Vae
 
         assert isinstance(model.generator, Vae)
         seeds = [seed + n for n in range(count)]

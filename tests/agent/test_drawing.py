@@ -149,3 +149,23 @@ def test_what_is_delivered_is_what_is_stored_and_recorded(ledger: Ledger, square
     run = new_run_id()
     [file] = drawer.draw(ImageRequest(prompt="fox"), run=run).files
     assert file.path.read_bytes().endswith(run.encode())
+
+
+def test_what_the_house_delivers_is_signed_and_names_its_record(ledger: Ledger, squares: Squares, home: Path) -> None:
+    from ui.origins import picture_delivery, verifier
+    from ui.settings import Settings
+
+    settings = Settings(home=home)
+    drawer = Drawer(
+        ledger=ledger,
+        guards=Guards(),
+        family=lambda _name: squares,
+        folder=home / "pictures",
+        deliver=picture_delivery(settings),
+    )
+    run = new_run_id()
+    [file] = drawer.draw(ImageRequest(prompt="fox"), run=run).files
+    assert min(file.width, file.height) >= 512
+    with verifier(settings) as judge:
+        verdict = judge.verify(file.path.read_bytes())
+    assert verdict.verdict == "ours" and verdict.run == run

@@ -12,9 +12,15 @@ from collections.abc import Callable, Sequence
 from agent.evidence import Evidence
 from agent.grounding import check_answer
 
-__all__ = ["StreamGate"]
+__all__ = ["StreamGate", "not_a_sentence"]
 
+_SHAPED = ("{", "[{", "```")
 _OPEN_MARK = re.compile(r"\s*\[[\d ,;]*$")
+
+
+def not_a_sentence(text: str) -> bool:
+    """Whether a small model went on in JSON where a sentence was asked for."""
+    return text.lstrip().startswith(_SHAPED)
 
 
 class StreamGate:
@@ -46,6 +52,9 @@ class StreamGate:
         return self._release(self._raw, complete=True)
 
     def _release(self, raw: str, *, complete: bool) -> str:
+        if not_a_sentence(raw):
+            self._held = True
+            return ""
         checked = check_answer(raw, self._evidence, self._question, complete=complete)
         # No trailing space: the next piece may put a mark before it.
         safe = self._clean(checked.text).strip()

@@ -11,6 +11,7 @@ from langgraph.runtime import Runtime
 
 from agent.context import RunContext
 from agent.evidence import Evidence
+from agent.gate import not_a_sentence
 from agent.grounding import Checked, best_span, check_answer, sentences, strip_marks
 from agent.middleware.record import LedgerWriter
 from agent.reading import asks_for_words, place_of
@@ -57,7 +58,7 @@ class CiteMiddleware(AgentMiddleware[Any, RunContext]):
             checked = check_answer(raw, context.board.items, context.question)
             words = _words_alone(context) if not _says_no(raw) else ""
             kept = _without_unsupported(checked) if checked.supported else words
-            if words and folded(context.words) not in folded(kept):
+            if not_a_sentence(raw) or (words and folded(context.words) not in folded(kept)):
                 kept = words  # the sentence lost what it was to say
             refused = _says_no(raw) or not kept
             self._ledger.append(

@@ -170,6 +170,13 @@ def test_a_sentence_that_lost_the_words_gives_way_to_them() -> None:
     assert [citation.page for citation in answer.citations] == [2]
 
 
+def test_json_in_place_of_a_sentence_is_never_shown() -> None:
+    house = _house([*FIRST[:2], '{"answer": "412,300 crowns"}'])
+    answer = house.ask("How much did the trust earn from visitors in 2023?")
+    assert answer.text == "412,300 crowns [1]" and answer.citations
+    assert not any(isinstance(update, Token) for update in house.updates)
+
+
 def test_an_explanation_needs_no_certain_words() -> None:
     house = _house([*FIRST[:2], "In 2024 the trust earned 455,120 crowns, more than before."])
     answer = house.ask("How did the income of the trust from visitors change after 2023?")

@@ -12,15 +12,36 @@ from collections.abc import Callable, Sequence
 from agent.evidence import Evidence
 from agent.grounding import check_answer
 
-__all__ = ["StreamGate", "not_a_sentence"]
+__all__ = ["StreamGate", "not_a_sentence", "unwrapped"]
 
+_WRAPPER = '{"answer":"'
+_WRAPPED = re.compile(r'\{\s*"answer"\s*:\s*"')
 _SHAPED = ("{", "[{", "```")
 _OPEN_MARK = re.compile(r"\s*\[[\d ,;]*$")
 
 
 def not_a_sentence(text: str) -> bool:
-    """Whether a small model went on in JSON where a sentence was asked for."""
+    """Whether a small model went on in JSON or code where a sentence was asked for."""
     return text.lstrip().startswith(_SHAPED)
+
+
+def unwrapped(text: str) -> str:
+    """The words of `{"answer": "..."}`, also while it is still being written; any other text as it is.
+
+    A small model that has just answered in JSON may go on so.
+
+    Example:
+        >>> unwrapped('{"answer": "It stood \\\\"still\\\\". "}'), unwrapped('{"ans'), unwrapped("It stood.")
+        ('It stood "still".', '', 'It stood.')
+    """
+    bare = text.lstrip()
+    if not bare.startswith(_WRAPPER[0]):
+        return text
+    opened = _WRAPPED.match(bare)
+    if opened is None:
+        return "" if _WRAPPER.startswith(re.sub(r"\s", "", bare)) else text
+    words = re.sub(r'"\s*\}\s*$|\\$', "", bare[opened.end() :])
+    return words.replace('\\"', '"').replace("\\n", "\n").strip()
 
 
 class StreamGate:
@@ -43,13 +64,13 @@ class StreamGate:
     def push(self, text: str) -> str:
         """Take the model's next piece; give back what may be shown now."""
         self._raw = (self._raw + text).lstrip()
-        raw = _OPEN_MARK.sub("", self._raw)
+        raw = _OPEN_MARK.sub("", unwrapped(self._raw))
         cut = max(raw.rfind(" "), raw.rfind("\n"))
         return self._release(raw[:cut], complete=False) if cut > 0 else ""
 
     def finish(self) -> str:
         """Everything that is left."""
-        return self._release(self._raw, complete=True)
+        return self._release(unwrapped(self._raw), complete=True)
 
     def _release(self, raw: str, *, complete: bool) -> str:
         if not_a_sentence(raw):

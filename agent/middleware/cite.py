@@ -58,7 +58,7 @@ class CiteMiddleware(AgentMiddleware[Any, RunContext]):
             checked = check_answer(raw, context.board.items, context.question)
             words = _words_alone(context) if not _says_no(raw) else ""
             kept = _without_unsupported(checked) if checked.supported else words
-            if not_a_sentence(raw) or (words and folded(context.words) not in folded(kept)):
+            if words and (not_a_sentence(raw) or folded(context.words) not in folded(kept)):
                 kept = words  # the sentence lost what it was to say
             refused = _says_no(raw) or not kept
             self._ledger.append(

@@ -19,7 +19,7 @@ from langchain_core.runnables import Runnable
 
 from agent.context import Prompted, RunContext, RunStopped
 from agent.figures import figure_for, with_figure
-from agent.gate import StreamGate
+from agent.gate import StreamGate, unwrapped
 from agent.middleware.cite import NOT_IN_DOCUMENTS
 from agent.prompts import Prompt
 from agent.reading import DOUBT_THRESHOLD, READ_SCHEMA, READ_TOKENS, asks_for_words, doubt, place_of, read
@@ -47,7 +47,7 @@ _READ = (
     'If the passages do not say it, answer "none". Reply with JSON only: {{"answer": "..."}}'
 )
 _SENTENCE = 'Now write the answer to "{question}" as one sentence. Use these words exactly: {words}'
-_ANSWER = "Now answer from the passages, in one to three sentences: {question}"
+_ANSWER = "Now answer from the passages in plain sentences: {question}"
 _REPLY = "No passages are needed. Reply in one or two short, friendly sentences. State no facts about the world."
 _GREETING = re.compile(
     r"^\W*(hi|hello|hey|thanks|thank you|good (morning|afternoon|evening|day)|hallo|"
@@ -143,7 +143,7 @@ class SteerMiddleware(AgentMiddleware[Any, RunContext]):
             text, whole = self._stream(bound, context, "answer", self._gate(context))
             context.text_mark = (whole.response_metadata if whole is not None else {}).get("text_mark")
         context.exchange.append(Prompted(role="assistant", content=text))
-        return AIMessage(content=text)
+        return AIMessage(content=unwrapped(text))
 
     def _stream(
         self, model: Runnable[Any, Any], context: RunContext, purpose: str, gate: StreamGate | None

@@ -146,6 +146,7 @@ def _check_run(client: EngineClient, known: Acknowledged, run: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600 + 60 * ROUNDS)
 def test_a_killed_engine_loses_nothing_that_it_acknowledged(settings: Settings, tmp_path: Path) -> None:
     chance, known = random.Random(ROUNDS), Acknowledged()
     for salt in range(ROUNDS):

@@ -44,10 +44,10 @@ def marked() -> Image.Image:
 
 @given(number=numbers)
 @settings(max_examples=25, deadline=None)
-def test_any_number_survives_a_third_of_its_bits_turned_over(number: int) -> None:
+def test_any_number_survives_an_eighth_of_its_bits_turned_over(number: int) -> None:
     rng = np.random.default_rng(number % 2**32)
     soft = 1.0 - 2.0 * code.encode(code.pack(number))
-    soft[rng.choice(code.LENGTH, code.LENGTH // 4, replace=False)] *= -1
+    soft[rng.choice(code.LENGTH, code.LENGTH // 8, replace=False)] *= -1
     assert code.unpack(code.decode(soft).bits) == number
 
 

@@ -1,28 +1,16 @@
-"""The secrets of the image mark: derived from the ledger's signing key, kept for the owner alone, never forgotten.
-
-A rotation of the ledger's key brings a new secret here, too; the old ones stay, because pictures that carry their mark
-are out in the world. Whoever reads this folder can forge and remove the mark. Lost with its folder is what came before
-the last rotation: the current secret can be derived again from the ledger's key.
-"""
+"""The keys of the image mark: which number stands for a record."""
 
 from __future__ import annotations
 
 import hmac
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from filelock import FileLock
-
-from provenance.errors import CredentialError
 from provenance.imagemark.code import BITS
 from provenance.keys import LedgerKeys
-from provenance.private_file import make_private_folder, read_private, write_private
+from provenance.mark_secrets import MarkSecrets, utc_now
 
 __all__ = ["ImageMarkKey", "ImageMarkKeys"]
 
@@ -41,58 +29,16 @@ class ImageMarkKey:
         return int.from_bytes(hmac.digest(self.secret, _PURPOSE + b"/number/" + told, "sha256")[: BITS // 8], "big")
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class ImageMarkKeys:
-    """The secrets of one installation. Several processes may share the folder."""
+    """The keys of one installation; how they are kept: `provenance.mark_secrets`."""
 
-    def __init__(self, folder: Path, ledger: LedgerKeys, *, clock: Callable[[], datetime] = _utc_now) -> None:
-        self._folder = folder
-        self._ledger = ledger
-        self._clock = clock
+    def __init__(self, folder: Path, ledger: LedgerKeys, *, clock: Callable[[], datetime] = utc_now) -> None:
+        self._secrets = MarkSecrets(folder, ledger, purpose=_PURPOSE, mark="image mark", clock=clock)
 
     def current(self) -> ImageMarkKey:
-        """The secret that marks now; made on first use and after every rotation of the ledger's key.
-
-        Raises:
-            CredentialError: If the secrets, or the ledger's key, are damaged or readable by others.
-        """
-        signing = self._ledger.current()
-        named = signing.verifier.id.hex()
-        make_private_folder(self._folder)
-        with FileLock(self._folder / "lock", mode=0o600):
-            rows = self._rows()
-            if not rows or rows[-1]["ledger_key"] != named:
-                raw = signing.private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
-                secret = HKDF(SHA256(), 32, None, _PURPOSE).derive(raw)
-                since = f"{self._clock():%Y-%m-%dT%H:%M:%SZ}"
-                rows.append({"secret": secret.hex(), "ledger_key": named, "since": since})
-                write_private(self._path, json.dumps(rows, indent=1).encode())
-        return ImageMarkKey(bytes.fromhex(rows[-1]["secret"]))
+        """The key that marks now; see `MarkSecrets.current`."""
+        return ImageMarkKey(self._secrets.current())
 
     def known(self) -> list[ImageMarkKey]:
-        """Every secret so far, the newest first. Empty before the first mark; makes nothing.
-
-        Raises:
-            CredentialError: If the secrets are damaged or readable by others.
-        """
-        return [ImageMarkKey(bytes.fromhex(row["secret"])) for row in reversed(self._rows())]
-
-    @property
-    def _path(self) -> Path:
-        return self._folder / "secrets.json"
-
-    def _rows(self) -> list[dict[str, str]]:
-        if not self._path.exists():
-            return []
-        try:
-            rows = json.loads(read_private(self._path))
-            if rows and all(len(bytes.fromhex(row["secret"])) == 32 and row["ledger_key"] for row in rows):
-                return list(rows)
-        except (ValueError, TypeError, KeyError):
-            pass
-        raise CredentialError(
-            f"The secrets of the image mark, {self._path}, are damaged.", hint="Put a backup in their place."
-        )
+        """Every key so far, the newest first; see `MarkSecrets.known`."""
+        return [ImageMarkKey(secret) for secret in self._secrets.known()]

@@ -7,7 +7,6 @@ marked and signed is the tool's business, before it hands the bytes over.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from agent.updates import Artifact, ArtifactKind
 from provenance.errors import NotFoundError, StorageError
+from provenance.whole_file import write_whole
 
 __all__ = ["ArtifactStore"]
 
@@ -58,11 +58,8 @@ class ArtifactStore:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             n = 1 + max((_number(path) for path in folder.iterdir()), default=0)
-            path, partial = folder / f"{n}-{safe}", folder / ".partial"
-            with partial.open("wb") as file:
-                file.write(data)
-                os.fsync(file.fileno())
-            partial.replace(path)
+            path = folder / f"{n}-{safe}"
+            write_whole(path, data)
         except OSError as exc:
             raise StorageError("The file could not be stored.", hint="Free some space and try again.") from exc
         return Artifact(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import io
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -31,6 +30,7 @@ from provenance.errors import (
     UnknownBackendError,
     UsageError,
 )
+from provenance.whole_file import write_whole
 
 __all__ = ["PREFERRED", "Deliver", "Drawer", "Drawn", "DrawnFile", "Made", "Source", "png"]
 
@@ -321,8 +321,7 @@ class Drawer:
         try:
             if not path.is_file():
                 data = self._delivered(traced(path.with_suffix(".png").read_bytes()), run)
-                path.with_suffix(".svg.partial").write_bytes(data)
-                path.with_suffix(".svg.partial").replace(path)
+                write_whole(path, data)
             return path.read_bytes()
         except OSError as exc:
             raise StorageError("The picture could not be stored as SVG.", hint="Free some space; try again.") from exc
@@ -335,11 +334,7 @@ class Drawer:
         path = self._folder / run / f"{n}.png"
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            partial = path.with_suffix(".partial")
-            with partial.open("wb") as file:
-                file.write(data)
-                os.fsync(file.fileno())
-            partial.replace(path)
+            write_whole(path, data)
         except OSError as exc:
             raise StorageError("The picture could not be stored.", hint="Free some space and try again.") from exc
         return DrawnFile(

@@ -10,7 +10,6 @@ copy, or written anew, is refused.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -25,6 +24,7 @@ from provenance.merkle import verify_inclusion
 from provenance.proof import InclusionProof
 from provenance.tree import Tree, leaf_of
 from provenance.verification import TreeHead, Verification
+from provenance.whole_file import write_whole
 
 __all__ = ["Checkpoints"]
 
@@ -213,12 +213,7 @@ def _export(folder: Path, checkpoint: Checkpoint) -> None:
     """Write the file whole or not at all, and drop the oldest ones beyond `KEPT`."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / _file_name(checkpoint)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with draft.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(checkpoint.note)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    write_whole(path, checkpoint.note.encode("utf-8"), mode=0o644)
     for old in sorted(folder.glob("*.checkpoint"))[:-KEPT]:
         old.unlink(missing_ok=True)
 

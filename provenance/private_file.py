@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from provenance.errors import CredentialError
+from provenance.whole_file import write_whole
 
 __all__ = ["make_private_folder", "read_private", "write_private"]
 
@@ -31,19 +32,8 @@ def write_private(path: Path, data: bytes) -> None:
     Raises:
         CredentialError: If it cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-        if os.name == "posix":  # the rename itself must reach the disk, or a power cut brings the old key back
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        write_whole(path, data)
     except OSError as exc:
         raise CredentialError(f"{path} cannot be written: {exc.strerror}.", hint=_RESTORE) from exc
 

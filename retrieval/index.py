@@ -10,16 +10,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from provenance.whole_file import replacing
 from retrieval.embedder import Vectors
 from retrieval.sketch import LEARN_FROM, Ids, Sketch, one_thread, sketch_of
 
@@ -167,12 +167,12 @@ class VectorIndex:
         folder.mkdir(parents=True, exist_ok=True)
         with self._changing:
             count, ids = int(self._faiss.ntotal), self.ids()
-            with _replacing(folder / _VECTORS) as path:
+            with replacing(folder / _VECTORS) as path:
                 faiss.write_index(self._faiss, str(path))
                 sha256 = _sha256(path)
             sketch_sha256 = ""
             if self._sketch is not None:
-                with _replacing(folder / _SKETCH) as path:
+                with replacing(folder / _SKETCH) as path:
                     self._sketch.save(path)
                     sketch_sha256 = _sha256(path)
         manifest = Manifest(
@@ -183,7 +183,7 @@ class VectorIndex:
             sha256=sha256,
             sketch_sha256=sketch_sha256,
         )
-        with _replacing(folder / "manifest.json") as path:
+        with replacing(folder / "manifest.json") as path:
             path.write_text(json.dumps(asdict(manifest), indent=1), encoding="utf-8")
 
     def load(self, folder: Path) -> Manifest | None:
@@ -255,16 +255,3 @@ def _load_sketch(path: Path, sha256: str) -> Sketch | None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to; synced and renamed when the block ends well."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_native_id()}")
-    try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

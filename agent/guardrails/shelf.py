@@ -16,6 +16,7 @@ from agent.guardrails.policy import Policy, parse_policy
 from agent.guardrails.rings import Guards
 from provenance.errors import AppError, GuardrailError, StorageError
 from provenance.ledger import Entry, new_run_id
+from provenance.whole_file import write_whole
 
 __all__ = ["PolicyLedger", "PolicyShelf", "shipped_policy"]
 
@@ -62,9 +63,7 @@ class PolicyShelf:
             before = self._guards.policy.version
             self._record(policy, by or "the page")
             try:
-                partial = self._path.with_suffix(".partial")
-                partial.write_text(text, encoding="utf-8")
-                partial.replace(self._path)
+                write_whole(self._path, text.encode("utf-8"))
             except OSError as exc:
                 raise StorageError("The policy could not be written.", hint="Free some space and try again.") from exc
             self._seen, self.problem, self.text = _stamp(self._path), None, text

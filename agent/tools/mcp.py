@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from agent.context import RunContext
 from agent.tools.table import Tool, ToolResult
 from provenance.errors import AppError, ConfigError, NotFoundError, StorageError
+from provenance.whole_file import write_whole
 
 if TYPE_CHECKING:
     from mcp import ClientSession
@@ -241,11 +242,9 @@ class Servers:
             raise ConfigError("The list of allowed tools cannot be read.", hint=f"Delete {self._permits}.") from exc
 
     def _write_permits(self, permits: Mapping[str, Offered]) -> None:
-        partial = self._permits.with_suffix(".partial")
+        written = {name: asdict(one) for name, one in permits.items()}
         try:
-            written = {name: asdict(one) for name, one in permits.items()}
-            partial.write_text(json.dumps(written, indent=1), encoding="utf-8")
-            partial.replace(self._permits)
+            write_whole(self._permits, json.dumps(written, indent=1).encode("utf-8"))
         except OSError as exc:
             raise StorageError("The list of allowed tools cannot be written.", hint="Free some space.") from exc
 

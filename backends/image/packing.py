@@ -23,6 +23,7 @@ from backends.image.generator import Generator
 from backends.image.shipped import header
 from backends.image.sketch import Sketch
 from provenance.errors import BackendUnavailableError
+from provenance.whole_file import replacing
 
 __all__ = ["Loaded", "load", "packed", "save", "unpacked"]
 
@@ -65,9 +66,8 @@ def save(path: Path, generator: Generator, codec: Codec, sketch: Sketch, meta: d
     tensors |= {f"codec.{name}": value for name, value in codec.state_dict().items()}
     tensors |= {f"sketch.{name}": value for name, value in sketch.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    save_file(packed(tensors), partial, metadata={"meta": json.dumps(meta, sort_keys=True)})
-    partial.replace(path)
+    with replacing(path) as draft:
+        save_file(packed(tensors), draft, metadata={"meta": json.dumps(meta, sort_keys=True)})
     return file_digest(path, full=True)
 
 

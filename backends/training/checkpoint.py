@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from provenance.errors import StorageError
+from provenance.whole_file import replacing
 
 __all__ = ["read_state", "restore_optimizer", "write_state"]
 
@@ -34,15 +34,11 @@ def write_state(
     for name, optimizer in optimizers.items():
         for index, state in optimizer.state_dict()["state"].items():
             tensors |= {f"{name}/{index}/{key}": torch.as_tensor(value).clone() for key, value in state.items()}
-    partial = path.with_suffix(".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, partial, metadata={"note": json.dumps(note)})
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)  # a kill leaves the old file or the new one
+        with replacing(path) as draft:
+            save_file(tensors, draft, metadata={"note": json.dumps(note)})
     except (OSError, SafetensorError) as exc:
-        partial.unlink(missing_ok=True)
         raise StorageError(
             f"The checkpoint could not be written: {exc}.", hint="Free some space; go on later."
         ) from exc

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from backends.image.sketch import Sketch
 from provenance.errors import ConfigError, NotFoundError
+from provenance.whole_file import replacing
 
 __all__ = ["SKETCH", "load_sketch", "save_sketch"]
 
@@ -20,9 +21,8 @@ def save_sketch(sketch: Sketch, path: Path, styles: list[str]) -> None:
     """Write it."""
     note = {"dims": sketch.dims, "sizes": sketch.sizes, "styles": styles}
     tensors = {name: value.contiguous() for name, value in sketch.state_dict().items()}
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"note": json.dumps(note)})
-    partial.replace(path)
+    with replacing(path) as draft:
+        save_file(tensors, draft, metadata={"note": json.dumps(note)})
 
 
 def load_sketch(path: Path, styles: list[str]) -> Sketch:

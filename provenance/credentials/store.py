@@ -12,6 +12,7 @@ from pathlib import Path
 
 from provenance.credentials.jumbf import active_label
 from provenance.errors import CredentialError, StorageError
+from provenance.whole_file import write_whole
 
 __all__ = ["ManifestStore", "StoredManifest"]
 
@@ -60,11 +61,11 @@ class ManifestStore:
         about = {key: value for key, value in asdict(kept).items() if key != "data"}
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _write(folder / f"{digest}.c2pa", manifest)
-            _write(folder / f"{digest}.json", json.dumps(about).encode())
+            write_whole(folder / f"{digest}.c2pa", manifest)
+            write_whole(folder / f"{digest}.json", json.dumps(about).encode())
             for file in {kept.unsigned, kept.signed}:  # so that the very file is found again without any mark
                 (self._folder / _BY_FILE / file[:2]).mkdir(parents=True, exist_ok=True, mode=0o700)
-                _write(self._folder / _BY_FILE / file[:2] / file, record.encode())
+                write_whole(self._folder / _BY_FILE / file[:2] / file, record.encode())
         except OSError as exc:
             reason = exc.strerror or "the disk refuses"
             raise StorageError(f"The manifest could not be kept: {reason}.", hint="Free some space.") from exc
@@ -109,7 +110,7 @@ class ManifestStore:
         except FileExistsError:
             known = self.marked(mark)
             if known is None:  # a crash came between making the file and writing it
-                _write(path, record.encode())
+                write_whole(path, record.encode())
             return known in (None, record)
         except OSError as exc:
             reason = exc.strerror or "the disk refuses"
@@ -149,13 +150,3 @@ class ManifestStore:
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _write(path: Path, data: bytes) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

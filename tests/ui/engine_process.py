@@ -7,7 +7,9 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
+import pytest
 import uvicorn
 
 from tests.fake_engine import FakeEngine
@@ -17,7 +19,7 @@ from ui.engine.launcher import EngineCommand, stop_engine
 from ui.engine.server import make_app
 from ui.settings import Settings
 
-__all__ = ["FAKE", "KEY", "engine_process", "make_settings", "served"]
+__all__ = ["FAKE", "KEY", "commanded", "engine_process", "make_settings", "served"]
 
 KEY = "test-key"
 FAKE = EngineCommand(("--services", "tests.fake_engine:serve_fake"))
@@ -49,6 +51,20 @@ def served(home: Path, fake: FakeEngine) -> Iterator[tuple[EngineClient, str]]:
             fake.close()
             server.should_exit = True
             thread.join(10)
+
+
+@contextlib.contextmanager
+def commanded(home: Path, command: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEngine]:
+    """The engine in memory that a module of `ui.commands` talks to, over the real wire."""
+    fake = FakeEngine()
+    with served(home, fake) as (client, _url):
+
+        @contextlib.contextmanager
+        def open_client() -> Iterator[EngineClient]:
+            yield client
+
+        monkeypatch.setattr(command, "open_client", open_client)
+        yield fake
 
 
 @contextlib.contextmanager

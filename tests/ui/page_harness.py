@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from streamlit.testing.v1 import AppTest
@@ -13,7 +14,7 @@ from tests.fake_engine import FakeEngine
 from ui.settings import Settings
 from ui.views.page_services import PageServices
 
-__all__ = ["Stage", "current", "part", "services", "texts", "until"]
+__all__ = ["Stage", "current", "part", "services", "staged", "texts", "until", "view"]
 
 
 class Stage:
@@ -26,6 +27,27 @@ class Stage:
     @classmethod
     def go(cls, page: str, /, **params: str) -> None:
         cls.went.append((page, params))
+
+
+def staged(home: Path) -> FakeEngine:
+    """A fresh fake engine for the views of this test."""
+    Stage.engine, Stage.settings, Stage.went = FakeEngine(), Settings(home=home), []
+    return Stage.engine
+
+
+def view(name: str, **query: str) -> AppTest:
+    """One view, drawn alone; `query` is what stands in the address."""
+
+    def script(name: str) -> None:
+        from importlib import import_module
+
+        from tests.ui.page_harness import services
+
+        import_module(f"ui.views.{name}").render(services())
+
+    at = AppTest.from_function(script, default_timeout=120, args=(name,))
+    at.query_params.update(query)
+    return at.run()
 
 
 def current() -> FakeEngine:

@@ -13,7 +13,7 @@ from agent.approvals import Answered
 from agent.updates import ApprovalAsked
 from provenance.errors import UsageError
 from tests.fake_engine import FakeEngine
-from tests.ui.page_harness import Stage, texts
+from tests.ui.page_harness import Stage, texts, view
 from ui import cli
 from ui.settings import Settings
 from ui.views.approval import edited_arguments
@@ -95,13 +95,7 @@ def test_where_nobody_sits_at_the_terminal_the_answer_is_no(
 
 
 def test_the_guard_page_lists_what_waits_for_a_reviewer(engine: FakeEngine) -> None:
-    def script() -> None:
-        from tests.ui.page_harness import services
-        from ui.views import guards
-
-        guards.render(services())
-
-    at = AppTest.from_function(script, default_timeout=60).run()
+    at = view("guards")
     assert "waits for a reviewer" in texts(at) and "send_mail" in texts(at)
     at.button(key="asked.a-1.Reject").click().run()
     assert engine.reviewed == [("a-1", False)] and "a reviewer rejects" in texts(at)

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from agent.guardrails.shelf import shipped_policy
 from tests.fake_engine import FakeEngine
-from tests.ui.engine_process import served
+from tests.ui.engine_process import commanded
 from ui import cli
 from ui.commands import guard
-from ui.engine.client import EngineClient
 
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEngine]:
-    fake = FakeEngine()
-    with served(tmp_path, fake) as (client, _url):
-
-        @contextmanager
-        def open_client() -> Iterator[EngineClient]:
-            yield client
-
-        monkeypatch.setattr(guard, "open_client", open_client)
+    with commanded(tmp_path, guard, monkeypatch) as fake:
         yield fake
 
 

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.fake_engine import FakeEngine
-from tests.ui.engine_process import served
+from tests.ui.engine_process import commanded
 from ui import cli
 from ui.commands import image
-from ui.engine.client import EngineClient
 
 
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEngine]:
-    fake = FakeEngine()
-    with served(tmp_path, fake) as (client, _url):
-
-        @contextmanager
-        def open_client() -> Iterator[EngineClient]:
-            yield client
-
-        monkeypatch.setattr(image, "open_client", open_client)
+    with commanded(tmp_path, image, monkeypatch) as fake:
         yield fake
 
 

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.fake_engine import FakeEngine
-from tests.ui.page_harness import Stage, part, texts
+from tests.ui.page_harness import Stage, part, texts, view
 from ui.api import EventRow, Record, RunRow
 from ui.settings import Settings
 from ui.views.audit import state_tags
@@ -32,15 +32,7 @@ def engine() -> Iterator[FakeEngine]:
 
 
 def open_audit(**query: str) -> AppTest:
-    def script() -> None:
-        from tests.ui.page_harness import services
-        from ui.views import audit
-
-        audit.render(services())
-
-    at = AppTest.from_function(script, default_timeout=60)
-    at.query_params.update(query)
-    return at.run()
+    return view("audit", **query)
 
 
 def listed(at: AppTest) -> list[str]:

@@ -8,25 +8,17 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.fake_engine import FakeEngine
-from tests.ui.page_harness import Stage, texts
-from ui.settings import Settings
+from tests.ui.page_harness import Stage, staged, texts, view
 from ui.views.code import difference
 
 
 @pytest.fixture
 def engine(home: Path) -> FakeEngine:
-    Stage.engine, Stage.settings, Stage.went = FakeEngine(), Settings(home=home), []
-    return Stage.engine
+    return staged(home)
 
 
 def page() -> AppTest:
-    def script() -> None:
-        from tests.ui.page_harness import services
-        from ui.views import code
-
-        code.render(services())
-
-    return AppTest.from_function(script, default_timeout=120).run()
+    return view("code")
 
 
 def asked(text: str) -> AppTest:

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.fake_engine import FakeEngine
-from tests.ui.page_harness import Stage, texts
+from tests.ui.page_harness import Stage, texts, view
 from ui.settings import Settings
 
 
@@ -20,13 +20,7 @@ def engine() -> Iterator[FakeEngine]:
 
 
 def open_guards() -> AppTest:
-    def script() -> None:
-        from tests.ui.page_harness import services
-        from ui.views import guards
-
-        guards.render(services())
-
-    return AppTest.from_function(script, default_timeout=60).run()
+    return view("guards")
 
 
 def test_decisions_stand_with_their_reason_and_lead_to_the_record(engine: FakeEngine) -> None:

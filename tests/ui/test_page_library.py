@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.fake_engine import FakeEngine
-from tests.ui.page_harness import Stage, part, texts, until
+from tests.ui.page_harness import Stage, part, texts, until, view
 from ui.api import DocumentRow, FileResult, IngestJob
 from ui.settings import Settings
 from ui.views.jobs import file_rows_html, job_title
@@ -24,13 +24,7 @@ def engine() -> Iterator[FakeEngine]:
 
 
 def open_library() -> AppTest:
-    def script() -> None:
-        from tests.ui.page_harness import services
-        from ui.views import library
-
-        library.render(services())
-
-    return AppTest.from_function(script, default_timeout=60).run()
+    return view("library")
 
 
 def test_documents_are_listed_with_their_facts(engine: FakeEngine) -> None:

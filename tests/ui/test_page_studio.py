@@ -8,26 +8,18 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.fake_engine import FakeEngine
-from tests.ui.page_harness import Stage, texts
+from tests.ui.page_harness import staged, texts, view
 from ui.api import BackendRow
-from ui.settings import Settings
 from ui.views.studio import form_fields
 
 
 @pytest.fixture
 def engine(home: Path) -> FakeEngine:
-    Stage.engine, Stage.settings, Stage.went = FakeEngine(), Settings(home=home), []
-    return Stage.engine
+    return staged(home)
 
 
 def page() -> AppTest:
-    def script() -> None:
-        from tests.ui.page_harness import services
-        from ui.views import studio
-
-        studio.render(services())
-
-    return AppTest.from_function(script, default_timeout=120).run()
+    return view("studio")
 
 
 def test_pictures_come_with_their_seeds_and_can_be_drawn_again(engine: FakeEngine) -> None:

@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from tests.fake_engine import FakeEngine
-from tests.ui.page_harness import Stage, texts
+from tests.ui.page_harness import Stage, texts, view
 from ui.settings import Settings
 from ui.views.gate import Gate
 
@@ -27,13 +27,7 @@ def engine() -> Iterator[FakeEngine]:
 
 
 def open_system() -> AppTest:
-    def script() -> None:
-        from tests.ui.page_harness import services
-        from ui.views import system
-
-        system.render(services())
-
-    return AppTest.from_function(script, default_timeout=60).run()
+    return view("system")
 
 
 def test_it_shows_engine_models_and_backends(engine: FakeEngine) -> None:

@@ -15,7 +15,7 @@ from provenance.database import open_database
 from provenance.ledger import Ledger, new_run_id
 from tests.fake_engine import FakeEngine
 from tests.provenance.pictures import icon
-from tests.ui.page_harness import Stage, texts
+from tests.ui.page_harness import Stage, texts, view
 from ui.origins import certificates, deliverer, signer
 from ui.settings import Settings
 
@@ -32,13 +32,7 @@ def settings(home: Path) -> Settings:
 
 
 def page() -> AppTest:
-    def script() -> None:
-        from tests.ui.page_harness import services
-        from ui.views import verify
-
-        verify.render(services())
-
-    return AppTest.from_function(script, default_timeout=60).run()
+    return view("verify")
 
 
 def test_an_answer_that_was_edited_leads_to_its_record(settings: Settings) -> None:

@@ -21,6 +21,7 @@ from agent.evaluation import Graded, Question, compare, grade, score, set_digest
 from agent.updates import Answer
 from provenance.errors import AppError, NotFoundError, UsageError
 from provenance.ledger import new_run_id
+from provenance.whole_file import write_whole
 from ui.judging_api import Evaluation, GradedRow, ScoresRow
 
 __all__ = ["AskOne", "Evaluator", "stored_evaluations"]
@@ -151,10 +152,7 @@ class Evaluator:
 
     def _keep(self, ended: Evaluation) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        path, draft = self._folder / f"{ended.id}.json", self._folder / f".{ended.id}.part"
-        draft.write_text(ended.model_dump_json(), encoding="utf-8")
-        draft.chmod(0o600)
-        draft.replace(path)
+        write_whole(self._folder / f"{ended.id}.json", ended.model_dump_json().encode("utf-8"))
         for old in sorted(self._folder.glob("e-*.json"), reverse=True)[_KEPT:]:
             old.unlink(missing_ok=True)
 

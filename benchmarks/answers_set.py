@@ -38,6 +38,7 @@ class Question:
     gold: frozenset[str]  # keys of the sources that hold the answer
     among: tuple[str, ...] | None = None  # only these sources may be read; None: the whole library
     group: str = ""  # what it is reported under
+    plausible: str = ""  # what looks like its answer and is none
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

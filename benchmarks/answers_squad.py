@@ -36,6 +36,7 @@ def _question(asked: dict[str, Any], paragraph: str) -> Question:
         answers=(wordings,) if wordings else (),
         gold=frozenset() if impossible else frozenset([paragraph]),
         group="unanswerable" if impossible else "answerable",
+        plausible=next((one["text"] for one in asked.get("plausible_answers", ())), "") if impossible else "",
     )
 
 

@@ -234,7 +234,7 @@ def _house_commands(commands: argparse._SubParsersAction[_Parser], common: _Pars
     bench.add_argument("--images", metavar="DIR", help="with `marks`: measure the image mark on these pictures")
     bench.add_argument("--limit", metavar="N", type=int, help="measure a sample of this size")
     bench.add_argument("--seed", metavar="S", type=int, default=0, help="which sample (default 0)")
-    bench.add_argument("--half", choices=["all", "dev", "held"], help="of `answers` and `evidence`: which half")
+    bench.add_argument("--half", choices=["all", "dev", "held"], help="which half of `answers`, `evidence`, `signs`")
     engine = _add(commands, common, "engine", "engine:engine", "look at or end the background engine")
     engine.add_argument("action", choices=["status", "stop"])
 

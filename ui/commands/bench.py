@@ -21,6 +21,8 @@ from ui.system_card import keep_result
 
 __all__ = ["bench", "measurements"]
 
+_HALVED = ("answers", "evidence", "signs")  # those that report one half of a set
+
 
 def measurements() -> dict[str, str]:
     """Name -> first line of its docstring."""
@@ -52,8 +54,8 @@ def bench(options: argparse.Namespace, output: Output) -> int:
         if options.name not in ("marks", "marks_images"):
             raise UsageError("--images goes with `wherefrom bench marks`.")
         options.name, options.data = "marks_images", options.images
-    if options.half and options.name not in ("answers", "evidence"):
-        raise UsageError("--half goes with `wherefrom bench answers` and `wherefrom bench evidence`.")
+    if options.half and options.name not in _HALVED:
+        raise UsageError(f"--half goes with {' and '.join(f'`wherefrom bench {name}`' for name in _HALVED)}.")
     if options.data is not None and not Path(options.data).is_dir():
         raise NotFoundError(f"The folder {options.data!r} does not exist.", hint="Check --data or --images.")
     chosen = list(known) if options.name == "all" else [options.name]

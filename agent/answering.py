@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from agent.cells import cell_for
 from agent.context import Part, Prompted, RunContext
 from agent.doubt import DOUBT_THRESHOLD, doubt
 from agent.figures import figure_for, with_figure
@@ -75,7 +76,8 @@ class Answerer:
         question = context.request
         with context.step("read", clock="read") as shown:
             asked = _READ.format(passages=passages, question=question)
-            reading = with_figure(self._read(context, asked), figure_for(question, context.board.items))
+            bound = figure_for(question, context.board.items) or cell_for(question, context.board.items)
+            reading = with_figure(self._read(context, asked), bound)
             context.doubt = doubt(reading, question, context.board.items)
             sure = context.doubt < DOUBT_THRESHOLD
             if sure and not reading.words and asks_for_words(question):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from agent.cells import Cell
 from agent.evidence import Evidence
 from agent.grounding import coverage, sentences
 from agent.mismatch import TABLE_ROW, missing_names
@@ -57,8 +58,8 @@ def figure_for(question: str, evidence: Sequence[Evidence]) -> Figure | None:
     return found[0] if len(rivals) == 1 else None
 
 
-def with_figure(reading: Reading, figure: Figure | None) -> Reading:
-    """What was read, put right where code found another figure."""
+def with_figure(reading: Reading, figure: Figure | Cell | None) -> Reading:
+    """What was read, put right where code found another figure, or the cell."""
     if figure is None or re.search(
         rf"(?<![\w.,]){re.escape(folded(figure.text))}(?![\w]|[.,]\d)", folded(reading.words)
     ):

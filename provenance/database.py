@@ -32,10 +32,10 @@ def sqlite_url(path: Path) -> str:
 class Database:
     """A connection pool with one way to read and one way to write."""
 
-    def __init__(self, url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
+    def __init__(self, url: str, *, busy_timeout_ms: int | None = None) -> None:
         self.url = url
-        self.busy_timeout_ms = busy_timeout_ms
-        self.engine: Engine = create_engine(url, connect_args=_connect_args(url, busy_timeout_ms))
+        self.busy_timeout_ms = BUSY_TIMEOUT_MS if busy_timeout_ms is None else busy_timeout_ms
+        self.engine: Engine = create_engine(url, connect_args=_connect_args(url, self.busy_timeout_ms))
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", self._prepare)
             event.listen(self.engine, "begin", _begin)
@@ -79,7 +79,7 @@ class Database:
         connection.execute("PRAGMA secure_delete=ON")  # what is deleted or erased is overwritten with zeros
 
 
-def open_database(url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Database:
+def open_database(url: str, *, busy_timeout_ms: int | None = None) -> Database:
     """Open `url`, make its folder, and bring its schema to head.
 
     Raises:

@@ -33,6 +33,7 @@ from tests.fake_code import FakeCode
 from tests.fake_guards import FakeGuards
 from tests.fake_judging import FakeJudging
 from tests.fake_proof import FakeProof
+from tests.fake_tools import FakeTools
 from ui.api import (
     BackendRow,
     Check,
@@ -74,7 +75,7 @@ LONGEST_QUESTION = 20_000
 MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 
 
-class FakeEngine(FakeProof, FakeCode, FakeJudging, FakeGuards):
+class FakeEngine(FakeProof, FakeCode, FakeJudging, FakeGuards, FakeTools):
     """`token_s` is the pause between two tokens; `corrupt_at` makes `verify` find a bad row."""
 
     def __init__(self, *, token_s: float = 0.03, file_s: float = 0.15, library: bool = True) -> None:
@@ -93,6 +94,7 @@ class FakeEngine(FakeProof, FakeCode, FakeJudging, FakeGuards):
         self._jobs: dict[str, IngestJob] = {}
         self.verdicts: dict[str, tuple[str, str]] = {}
         self.kept: list[Evaluation] = []
+        self.permits: set[str] = set()
         self.scopes: list[Scope | None] = []  # of every question and search, for tests
         self._watched: set[str] = set()
         self._drawings: dict[str, Drawing] = {}

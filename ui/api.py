@@ -16,6 +16,7 @@ from ui.code_api import CodeApi
 from ui.guard_api import GuardApi
 from ui.judging_api import JudgingApi
 from ui.proof_api import ProofApi, Verification
+from ui.tools_api import ToolsApi
 
 __all__ = [
     "BackendRow",
@@ -312,7 +313,7 @@ class Drawing(_Wire):
     pictures: list[DrawnPicture] = Field(default_factory=list)
 
 
-class EngineApi(ProofApi, CodeApi, JudgingApi, GuardApi, Protocol):
+class EngineApi(ProofApi, CodeApi, JudgingApi, GuardApi, ToolsApi, Protocol):
     """Every call may raise an `AppError` from `provenance.errors`; the client rebuilds it from the wire."""
 
     def state(self) -> EngineState: ...

@@ -32,6 +32,7 @@ from ui.engine.calls.judging import JudgingCalls
 from ui.engine.calls.library import LibraryCalls
 from ui.engine.calls.proof import ProofCalls
 from ui.engine.calls.replaying import ReplayingCalls
+from ui.engine.calls.tooling import ToolCalls
 from ui.engine.checkpointing import CheckpointClock
 from ui.engine.easel import Easel
 from ui.engine.journal import RunJournal
@@ -312,6 +313,11 @@ class Parts:
             artifacts=self.artifacts,
         )
 
+    def renew_assistant(self) -> None:
+        """Make it anew with the next question: its tools have changed."""
+        with self._building:
+            self.__dict__.pop("_assistant", None)
+
     @cached_property
     def _assistant(self) -> Assistant:
         from dataclasses import asdict
@@ -402,6 +408,7 @@ class Services(
     JudgingCalls,
     GuardingCalls,
     ApprovingCalls,
+    ToolCalls,
     HouseCalls,
 ):
     """`EngineApi`, answered here."""

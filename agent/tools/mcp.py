@@ -82,7 +82,7 @@ class Servers:
             suspect: Says why a text carries instructions; empty where it does not.
             timeout_s: Of one call, and of asking a server for its tools.
         """
-        self._file, self._permits = file, permits
+        self.file, self._permits = file, permits
         self._suspect, self._timeout_s = suspect, timeout_s
 
     def connections(self) -> dict[str, dict[str, Any]]:
@@ -91,10 +91,10 @@ class Servers:
         Raises:
             ConfigError: If the file cannot be read, or says something else.
         """
-        if not self._file.exists():
+        if not self.file.exists():
             return {}
         try:
-            servers = json.loads(self._file.read_text(encoding="utf-8"))["mcpServers"]
+            servers = json.loads(self.file.read_text(encoding="utf-8"))["mcpServers"]
             return {str(name): _connection(about) for name, about in servers.items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
             hint = 'It holds {"mcpServers": {"name": {"command": "...", "args": []}}}.'

@@ -14,12 +14,23 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import Field
 
-from agent.assistant import Turn
+from agent.assistant import AgentSettings, Assistant, Turn
+from agent.guardrails.rings import Guards
+from agent.middleware.record import LedgerWriter
 from agent.updates import Answer
 from agent.words import content_words
+from backends.base import ModelIdentity
 from provenance.errors import NotFoundError
 from retrieval.document import DocumentInfo
 from retrieval.passage import Hit, Passage
+
+TEXTS = {
+    "trust.pdf": [
+        "The Halvorsen Lighthouse Trust was founded on 4 May 1911. Its first keeper was Oda Brandt.",
+        "In 2023 the trust earned 412,300 crowns from visitors. In 2024 it earned 455,120 crowns from visitors.",
+    ],
+    "oil.txt": ["The lamp burns 1,250 litres of oil a year. The firm Lund and Sons services it every March."],
+}
 
 
 class MemoryLibrary:
@@ -135,3 +146,30 @@ class ScriptedModel(BaseChatModel):
 def plan(tool: str, query: str = "") -> str:
     """What a model writes in the planning step."""
     return json.dumps({"tool": tool, "query": query})
+
+
+@dataclass
+class ListLedger:
+    """A ledger that is a list."""
+
+    events: list[tuple[str, str, dict[str, Any], dict[str, str]]] = field(default_factory=list)
+
+    def append(self, *, kind: str, run: str, body: dict[str, Any], contents: dict[str, str] | None = None) -> object:
+        self.events.append((kind, run, body, contents or {}))
+        return len(self.events)
+
+    def kinds(self) -> list[str]:
+        return [kind for kind, *_rest in self.events]
+
+
+def assistant_of(model: BaseChatModel, ledger: LedgerWriter, **more: Any) -> Assistant:
+    """An assistant over these doubles; `more` goes to `Assistant` as it is."""
+    given: dict[str, Any] = {
+        "identity": lambda: ModelIdentity(backend="scripted", model="s-1", digest="sha256:00"),
+        "library": MemoryLibrary(TEXTS),
+        "runs": lambda: [],
+        "turns": MemoryTurns(),
+        "guards": Guards(),
+        "settings": AgentSettings(),
+    }
+    return Assistant(model=model, ledger=ledger, **{**given, **more})

@@ -10,14 +10,12 @@ from typing import Any
 import pytest
 
 from agent.artifacts import ArtifactStore
-from agent.assistant import AgentSettings, Assistant
 from agent.drawing import Drawer
 from agent.guardrails.rings import Guards
 from agent.tools.image import image_tool
 from agent.updates import Answer
-from backends.base import BackendContext, ModelIdentity
-from tests.agent.doubles import MemoryLibrary, MemoryTurns, ScriptedModel, plan
-from tests.agent.test_assistant import TEXTS, ListLedger
+from backends.base import BackendContext
+from tests.agent.doubles import ListLedger, MemoryTurns, ScriptedModel, assistant_of, plan
 from tests.agent.test_drawing import Squares
 
 
@@ -37,15 +35,10 @@ class House:
         self.drawer = Drawer(
             ledger=self.ledger, guards=Guards(), family=lambda _name: self.squares, folder=folder, deliver=deliver
         )
-        self.assistant = Assistant(
-            model=self.model,
-            identity=lambda: ModelIdentity(backend="scripted", model="s-1", digest="sha256:00"),
-            library=MemoryLibrary(TEXTS),
-            runs=lambda: [],
-            ledger=self.ledger,
+        self.assistant = assistant_of(
+            self.model,
+            self.ledger,
             turns=self.turns,
-            guards=Guards(),
-            settings=AgentSettings(),
             tools=[image_tool(lambda: self.drawer)],
             artifacts=ArtifactStore(folder),
         )

@@ -11,13 +11,10 @@ from typing import Any
 import pytest
 
 from agent.artifacts import ArtifactStore
-from agent.assistant import AgentSettings, Assistant
 from agent.guardrails.rings import Guards
 from agent.tools.mcp import Servers
-from backends.base import ModelIdentity
 from provenance.errors import AppError, ConfigError, NotFoundError
-from tests.agent.doubles import MemoryLibrary, MemoryTurns, ScriptedModel
-from tests.agent.test_assistant import TEXTS, ListLedger
+from tests.agent.doubles import ListLedger, ScriptedModel, assistant_of
 
 SERVER = str(Path(__file__).with_name("mcp_server.py"))
 GUARDS = Guards()
@@ -105,18 +102,7 @@ def test_a_server_that_dies_costs_its_own_call(allowed: Servers, tmp_path: Path)
 def test_the_chat_calls_what_the_question_asks_for(allowed: Servers) -> None:
     ledger = ListLedger()
     model = ScriptedModel(script=['{"function": 1}', '{"harbour": "Skarn"}', "The tide at Skarn is 2.4 metres."])
-    assistant = Assistant(
-        model=model,
-        identity=lambda: ModelIdentity(backend="scripted", model="s-1", digest="sha256:00"),
-        library=MemoryLibrary(TEXTS),
-        runs=lambda: [],
-        ledger=ledger,
-        turns=MemoryTurns(),
-        guards=Guards(),
-        settings=AgentSettings(),
-        tools=allowed.rows(),
-        artifacts=ArtifactStore(None),
-    )
+    assistant = assistant_of(model, ledger, tools=allowed.rows(), artifacts=ArtifactStore(None))
     assert not any("harbour" in str(message.content) for call in model.asked for message in call)
     question = "What is the tide at the harbour of Skarn today?"
     answer = assistant.run(question, run="r", conversation="c", stop=threading.Event(), emit=lambda _update: None)

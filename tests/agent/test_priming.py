@@ -7,32 +7,15 @@ from typing import Any
 
 import pytest
 
-from agent.assistant import AgentSettings, Assistant
-from agent.guardrails.rings import Guards
 from agent.prompts import load_prompt
-from backends.base import ModelIdentity
 from backends.cancellation import GenerationStopped, current_cancellation
 from backends.llm.llamacpp import LlamaCppBackend
-from tests.agent.doubles import MemoryLibrary, MemoryTurns, ScriptedModel
-from tests.agent.test_assistant import TEXTS, ListLedger
-
-
-def _assistant(model: object, ledger: ListLedger) -> Assistant:
-    return Assistant(
-        model=model,  # type: ignore[arg-type]
-        identity=lambda: ModelIdentity(backend="any", model="m-1", digest="sha256:00"),
-        library=MemoryLibrary(TEXTS),
-        runs=lambda: [],
-        ledger=ledger,
-        turns=MemoryTurns(),
-        guards=Guards(),
-        settings=AgentSettings(),
-    )
+from tests.agent.doubles import ListLedger, ScriptedModel, assistant_of
 
 
 def test_it_reads_the_beginning_of_every_prompt_and_records_nothing() -> None:
     model, ledger = ScriptedModel(script=["x", "Hello."]), ListLedger()
-    assistant = _assistant(model, ledger)
+    assistant = assistant_of(model, ledger)
     assistant.prime(threading.Event())
     assert ledger.events == []
     assert model.bound[0]["max_tokens"] == 1
@@ -43,7 +26,7 @@ def test_it_reads_the_beginning_of_every_prompt_and_records_nothing() -> None:
 @pytest.mark.model
 def test_the_first_question_finds_it_in_the_models_cache(llamacpp: LlamaCppBackend) -> None:
     ledger = ListLedger()
-    assistant = _assistant(llamacpp.chat_model(), ledger)
+    assistant = assistant_of(llamacpp.chat_model(), ledger)
     assistant.prime(threading.Event())
     assistant.run("Who was the keeper?", run="r-1", conversation="c", stop=threading.Event(), emit=lambda _update: None)
     first = next(body for kind, _run, body, _contents in ledger.events if kind == "model_call")
@@ -65,5 +48,5 @@ def test_a_question_that_arrives_meanwhile_ends_it() -> None:
     asked = threading.Event()
     timer = threading.Timer(0.2, asked.set)
     timer.start()
-    _assistant(ReadsUntilCancelled(), ListLedger()).prime(asked)
+    assistant_of(ReadsUntilCancelled(), ListLedger()).prime(asked)
     assert asked.is_set()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agent.cells import cell_for
 from agent.doubt import doubt
 from agent.evidence import Evidence
 from agent.figures import figure_for, with_figure
@@ -131,3 +132,37 @@ def test_a_figure_replaces_a_wrong_one_only() -> None:
     right = Reading(words="10000 blankets", none=0.3)
     assert with_figure(right, figure) == right
     assert with_figure(right, None) == right
+
+
+ROTA = """\
+The week at the light.
+
+Header row | Mon | Wed | Fri
+Colour | Blue | Red | Green
+Keeper | Sarah | Mark | Ryan"""
+
+
+def test_a_cell_is_found_where_its_row_and_its_column_are_named() -> None:
+    given = evidence("keeper: Joe", ROTA)
+    found = cell_for("Who is the keeper on Wednesday?", given)
+    assert found is not None and (found.text, found.evidence.n) == ("Mark", 2)
+    assert with_figure(Reading(words="Joe", none=0.4), found).words == "Mark"
+    blue = cell_for("What colour is it on Mon at the light?", given)
+    assert blue is not None and blue.text == "Blue"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who is the keeper on Thursday?",  # no such column
+        "Who is the keeper?",  # any column
+        "Who is the assistant keeper on Wednesday?",  # a word that stands nowhere
+        "Who is the keeper on Monday or Friday?",  # two cells
+    ],
+)
+def test_no_cell_is_found_where_the_question_names_none_or_several(question: str) -> None:
+    assert cell_for(question, evidence(ROTA)) is None
+
+
+def test_rows_that_say_themselves_what_they_are_have_no_columns_to_meet() -> None:
+    assert cell_for("How many Stanley Cups have the Leafs won?", evidence(CUPS.format(0))) is None

@@ -9,21 +9,17 @@ from typing import Any
 import pytest
 
 from agent.artifacts import ArtifactStore
-from agent.assistant import AgentSettings, Assistant
 from agent.context import Prompted
-from agent.guardrails.rings import Guards
 from agent.routing.prior import Prior, shipped_examples
 from agent.routing.router import Router, leans, tool_before
 from agent.routing.steps import MOST_STEPS, pieces_of
 from agent.tools.table import REPLY, Tool, ToolResult, ToolTable
 from agent.updates import Answer, Step, Update
-from backends.base import ModelIdentity
 from benchmarks.routing import read_requests, unseen
 from provenance.errors import RetrievalError
 from retrieval.embedder import SentenceEmbedder
 from retrieval.testing import HashEmbedder
-from tests.agent.doubles import MemoryLibrary, MemoryTurns, ScriptedModel
-from tests.agent.test_assistant import TEXTS, ListLedger
+from tests.agent.doubles import ListLedger, ScriptedModel, assistant_of
 
 NAMES = ("search_documents", "summarise", "query_table", "query_ledger", "write_code", "generate_image")
 NAMES = (*NAMES, "compare_documents", "list_all")
@@ -136,15 +132,9 @@ class House:
 
             return Tool(name=name, title=name, description=name, call=call)
 
-        self.assistant = Assistant(
-            model=self.model,
-            identity=lambda: ModelIdentity(backend="scripted", model="s-1", digest="sha256:00"),
-            library=MemoryLibrary(TEXTS),
-            runs=lambda: [],
-            ledger=self.ledger,
-            turns=MemoryTurns(),
-            guards=Guards(),
-            settings=AgentSettings(),
+        self.assistant = assistant_of(
+            self.model,
+            self.ledger,
             tools=[make(name) for name in ("query_table", "generate_image", "write_code", "summarise")],
             artifacts=ArtifactStore(None),
             embedder=HashEmbedder(),

@@ -20,8 +20,7 @@ from retrieval.parsing import ParseOptions, parse
 from retrieval.passage import Hit, Passage
 from retrieval.sql.query import Tables
 from retrieval.testing import PlainParser
-from tests.agent.doubles import plan
-from tests.agent.test_assistant import ListLedger
+from tests.agent.doubles import ListLedger, plan
 from tests.agent.test_tools import House
 from tests.retrieval.sheets import HARVEST, ORDERS
 

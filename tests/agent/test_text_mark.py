@@ -8,11 +8,7 @@ from typing import Any
 from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from agent.assistant import AgentSettings, Assistant
-from agent.guardrails.rings import Guards
-from backends.base import ModelIdentity
-from tests.agent.doubles import MemoryLibrary, MemoryTurns, ScriptedModel, plan
-from tests.agent.test_assistant import TEXTS, ListLedger
+from tests.agent.doubles import ListLedger, ScriptedModel, assistant_of, plan
 
 FACTS = {"scheme": "words-1", "key": "0011aabb", "strength": 2.0}
 
@@ -30,16 +26,7 @@ class MarkingModel(ScriptedModel):
 
 def _ask(model: ScriptedModel, question: str = "Tell me about the first keeper of the trust.") -> ListLedger:
     ledger = ListLedger()
-    assistant = Assistant(
-        model=model,
-        identity=lambda: ModelIdentity(backend="scripted", model="s-1", digest="sha256:00"),
-        library=MemoryLibrary(TEXTS),
-        runs=lambda: [],
-        ledger=ledger,
-        turns=MemoryTurns(),
-        guards=Guards(),
-        settings=AgentSettings(),
-    )
+    assistant = assistant_of(model, ledger)
     assistant.run(question, run="r-1", conversation="c", stop=threading.Event(), emit=lambda _update: None)
     return ledger
 

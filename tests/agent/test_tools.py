@@ -11,16 +11,13 @@ from typing import Any
 import pytest
 
 from agent.artifacts import ArtifactStore
-from agent.assistant import AgentSettings, Assistant
 from agent.context import Prompted, RunContext
 from agent.guardrails.policy import load_policy, parse_policy
 from agent.guardrails.rings import Guards
 from agent.tools.table import REPLY, Tool, ToolResult, ToolTable
 from agent.updates import Answer, Step, Update
-from backends.base import ModelIdentity
 from provenance.errors import ConfigError, GenerationError, NotFoundError, StorageError
-from tests.agent.doubles import MemoryLibrary, MemoryTurns, ScriptedModel, plan
-from tests.agent.test_assistant import TEXTS, ListLedger
+from tests.agent.doubles import ListLedger, MemoryTurns, ScriptedModel, assistant_of, plan
 
 Arguments = Mapping[str, Any]
 
@@ -35,15 +32,11 @@ class House:
     def __init__(self, tool: Tool, script: list[str], folder: Path | None = None, guards: Guards | None = None) -> None:
         self.model, self.ledger, self.turns = ScriptedModel(script=script), ListLedger(), MemoryTurns()
         self.updates: list[Update] = []
-        self.assistant = Assistant(
-            model=self.model,
-            identity=lambda: ModelIdentity(backend="scripted", model="s-1", digest="sha256:00"),
-            library=MemoryLibrary(TEXTS),
-            runs=lambda: [],
-            ledger=self.ledger,
+        self.assistant = assistant_of(
+            self.model,
+            self.ledger,
             turns=self.turns,
             guards=guards or Guards(),
-            settings=AgentSettings(),
             tools=[tool],
             artifacts=ArtifactStore(folder),
         )

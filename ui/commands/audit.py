@@ -19,7 +19,9 @@ __all__ = ["export", "last_run", "list_runs", "record", "show_record", "verify"]
 
 NOT_VERIFIED = 1
 PAGE = 1000
-HOUSEKEEPING = frozenset({"erasure", "ledger_key", "conversation_deleted"})  # not what a person means by "last"
+HOUSEKEEPING = frozenset(
+    {"erasure", "ledger_key", "conversation_deleted", "tool_permit"}
+)  # not what a person means by "last"
 MOST_ERASURES = 50
 TELLING = frozenset({"model", "weights", "tool", "refused", "action", "citations", "tokens", "seconds", "doubt"})
 FIELD_WIDTH = 200

@@ -42,6 +42,7 @@ from ui.engine.client_code import CodeClient
 from ui.engine.client_guard import GuardClient
 from ui.engine.client_judging import JudgingClient
 from ui.engine.client_proof import ProofClient
+from ui.engine.client_tools import ToolsClient
 from ui.engine.info import EngineInfo
 from ui.engine.launcher import EngineCommand, ensure_engine, find_engine, stop_engine
 from ui.engine.wire import rebuild_error
@@ -68,7 +69,7 @@ def connect(settings: Settings, command: EngineCommand | None = None) -> EngineC
     return client
 
 
-class EngineClient(ProofClient, CodeClient, JudgingClient, GuardClient):
+class EngineClient(ProofClient, CodeClient, JudgingClient, GuardClient, ToolsClient):
     """`EngineApi` over the wire. With `start=False` it only ever speaks to an engine that runs already."""
 
     def __init__(self, settings: Settings, command: EngineCommand | None = None, *, start: bool = True) -> None:

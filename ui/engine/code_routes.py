@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter
 from pydantic import BaseModel
 
 from ui.code_api import CodeResult, CodeRun, SandboxView
-from ui.engine.server import ServedEngine
+from ui.engine.served import Engine
 
 __all__ = ["router"]
 
 router = APIRouter()
-
-
-def _engine(request: Request) -> ServedEngine:
-    engine: ServedEngine = request.app.state.api
-    return engine
-
-
-Engine = Annotated[ServedEngine, Depends(_engine)]
 
 
 class Wanted(BaseModel):

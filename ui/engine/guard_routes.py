@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter
 from pydantic import BaseModel
 
-from ui.engine.server import ServedEngine
+from ui.engine.served import Engine
 from ui.guard_api import ApprovalRow, DecisionRow, DryRunReport, GuardReport, PolicyState
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/guards")
-
-
-def _engine(request: Request) -> ServedEngine:
-    engine: ServedEngine = request.app.state.api
-    return engine
-
-
-Engine = Annotated[ServedEngine, Depends(_engine)]
 
 
 class Text(BaseModel):

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter
 from pydantic import BaseModel
 
-from ui.engine.server import ServedEngine
+from ui.engine.served import Engine
 from ui.judging_api import Evaluation
 
 __all__ = ["router"]
 
 router = APIRouter()
-
-
-def _engine(request: Request) -> ServedEngine:
-    engine: ServedEngine = request.app.state.api
-    return engine
-
-
-Engine = Annotated[ServedEngine, Depends(_engine)]
 
 
 class Said(BaseModel):

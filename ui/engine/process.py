@@ -26,7 +26,7 @@ from ui.engine.quiet import QUIET
 from ui.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from ui.engine.server import ServedEngine
+    from ui.engine.served import ServedEngine
 
 __all__ = ["main", "serve"]
 

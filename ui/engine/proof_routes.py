@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter
 from pydantic import BaseModel
 
-from ui.engine.server import ServedEngine
+from ui.engine.served import Engine
 from ui.proof_api import (
     ActivityState,
     CheckpointRow,
@@ -24,14 +22,6 @@ from ui.proof_api import (
 __all__ = ["router"]
 
 router = APIRouter()
-
-
-def _engine(request: Request) -> ServedEngine:
-    engine: ServedEngine = request.app.state.api
-    return engine
-
-
-Engine = Annotated[ServedEngine, Depends(_engine)]
 
 
 class Against(BaseModel):

@@ -9,9 +9,9 @@ import secrets
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 from starlette.datastructures import UploadFile
@@ -39,7 +39,7 @@ from ui.api import (
     TableRow,
 )
 from ui.engine.board import is_final
-from ui.engine.server import ServedEngine
+from ui.engine.served import Engine, ServedEngine
 
 __all__ = ["router"]
 
@@ -48,14 +48,6 @@ COPY_BYTES = 1 << 20
 SPARE_DISK_BYTES = 64 << 20
 
 router = APIRouter()
-
-
-def _engine(request: Request) -> ServedEngine:
-    engine: ServedEngine = request.app.state.api
-    return engine
-
-
-Engine = Annotated[ServedEngine, Depends(_engine)]
 
 
 class Question(BaseModel):

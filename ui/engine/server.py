@@ -14,8 +14,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Protocol
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -23,31 +21,13 @@ from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from provenance.errors import AppError, UsageError
-from ui.api import EngineApi, IngestJob
-from ui.engine.board import RunBoard
+from ui.engine.served import ServedEngine
 from ui.engine.trace import frames
 from ui.engine.wire import error_body, error_status
 
-__all__ = ["Activity", "ServedEngine", "make_app"]
+__all__ = ["Activity", "make_app"]
 
 _log = logging.getLogger(__name__)
-
-
-class ServedEngine(EngineApi, Protocol):
-    """What the server needs beyond the protocol that clients see."""
-
-    board: RunBoard
-
-    def upload_files(self, files: list[tuple[str, Path]]) -> IngestJob:
-        """Ingest files that lie in the staging folder; they are the engine's to move or delete."""
-
-    def staging(self) -> Path:
-        """A folder of the data folder's file system for files on their way in."""
-
-    def busy(self) -> bool:
-        """Whether a run or a job has not ended."""
-
-    def close(self) -> None: ...
 
 
 class Activity:
@@ -122,6 +102,7 @@ def make_app(
     from ui.engine.judging_routes import router as judging_router
     from ui.engine.proof_routes import router as proof_router
     from ui.engine.routes import router  # the endpoints name these types; importing them here would be a circle
+    from ui.engine.tool_routes import router as tool_router
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.api, app.state.identity, app.state.end = api, identity, end
@@ -130,6 +111,7 @@ def make_app(
     app.include_router(code_router, prefix="/v1")
     app.include_router(judging_router, prefix="/v1")
     app.include_router(guard_router, prefix="/v1")
+    app.include_router(tool_router, prefix="/v1")
 
     @app.exception_handler(AppError)
     async def _ours(_request: Request, exc: AppError) -> JSONResponse:

@@ -26,6 +26,7 @@ _TITLES = {
     "guard": "Guard decided",
     "approval": "A person was asked",
     "policy": "A guard policy came into force",
+    "tool_permit": "A person decided about a tool",
     "answer": "Answer recorded",
     "error": "Ended with an error",
     "stopped": "Stopped by a person",
@@ -66,6 +67,8 @@ def event_title(event: EventRow) -> str:
             return f"{title}: {count(len(body['given']), 'passage')} given to the model"
         case "feedback":
             return f"{title}: {'of use' if body.get('verdict') == 'up' else 'of no use'}"
+        case "tool_permit":
+            return _words("Tool", "allowed:" if body.get("allowed") else "denied:", str(body.get("tool", "")))
         case "tool_call" | "plan" if isinstance(body.get("tool"), str):
             return f"{title}: {body['tool']}"
         case "model_call" if body.get("purpose"):

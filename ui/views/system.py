@@ -1,4 +1,4 @@
-"""The system page: how the engine is, which backends and models there are, the doctor, the settings in force."""
+"""The system page: how the engine is, which backends, models and tools there are, the doctor, the settings in force."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import streamlit as st
 from provenance.errors import AppError
 from ui.api import BackendRow, Check, EngineState, ModelRow
 from ui.views.page_services import PageServices
+from ui.views.system_tools import draw_tools
 from ui.views.words import ago, count, esc, say_error, size
 
 __all__ = ["checks_html", "render", "settings_rows"]
@@ -27,11 +28,13 @@ def render(services: PageServices) -> None:
         return
     _engine(state)
     _doctor(services)
-    models, backends, settings = st.tabs(["Models", "Backends", "Settings"], key="system.tabs")
+    models, backends, tools, settings = st.tabs(["Models", "Backends", "Tools", "Settings"], key="system.tabs")
     with models:
         _models(services)
     with backends:
         _backends(services)
+    with tools:
+        draw_tools(services)
     with settings:
         _settings(services, state)
 

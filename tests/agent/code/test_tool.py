@@ -11,8 +11,7 @@ from agent.guardrails.rings import Guards
 from agent.sandbox.sandbox import Sandbox
 from agent.tools.code import code_tool
 from agent.updates import Step
-from tests.agent.doubles import plan
-from tests.agent.test_assistant import ListLedger
+from tests.agent.doubles import ListLedger, plan
 from tests.agent.test_tools import House
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox stands on Linux")

@@ -19,9 +19,8 @@ __all__ = ["export", "last_run", "list_runs", "record", "show_record", "verify"]
 
 NOT_VERIFIED = 1
 PAGE = 1000
-HOUSEKEEPING = frozenset(
-    {"erasure", "ledger_key", "conversation_deleted", "tool_permit"}
-)  # not what a person means by "last"
+# Not what a person means by "last".
+HOUSEKEEPING = frozenset({"erasure", "ledger_key", "conversation_deleted", "tool_permit"})
 MOST_ERASURES = 50
 TELLING = frozenset({"model", "weights", "tool", "refused", "action", "citations", "tokens", "seconds", "doubt"})
 FIELD_WIDTH = 200

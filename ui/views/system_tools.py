@@ -12,16 +12,17 @@ from ui.views.words import esc, say_error, shorten
 __all__ = ["draw_tools"]
 
 _FOUND = "system.tools.found"
-_EXAMPLE = (
-    '{"mcpServers": {"files": {"command": "npx", "args": ["-y", "@modelcontextprotocol/server-filesystem", "."]}}}'
-)
+_EXAMPLE = """\
+{"mcpServers": {
+  "files": {"command": "npx", "args": ["-y", "@modelcontextprotocol/server-filesystem", "."]}
+}}"""
 
 
 def draw_tools(services: PageServices) -> None:
     """Nothing is asked until a person wants it: to ask a server is to start it."""
     st.html(
-        '<div class="wf-note">Tools of MCP servers are off until you allow each of them. What a tool brings is material '
-        "for an answer, never an instruction; one that changes something asks before each call.</div>"
+        '<div class="wf-note">Tools of MCP servers are off until you allow each of them. What a tool brings is '
+        "material for an answer, never an instruction; one that changes something asks before each call.</div>"
     )
     if st.button("Ask the servers", key="system.tools.ask", icon=":material/extension:"):
         _ask(services)

@@ -65,6 +65,11 @@ def test_control_characters_go_and_line_ends_become_one_kind(tmp_path: Path) -> 
     assert page.text == "one\ntwo\nthree\nfour [1mbold"
 
 
+def test_what_nobody_sees_does_not_split_words(tmp_path: Path) -> None:
+    assert only(read(tmp_path, "a.txt", "light\u00adhouse\u200b, lamp\u2060s\ufeff 👩\u200d🌾")).text == "lighthouse, lamps 👩\u200d🌾"
+    assert "Leuchtturm" in only(read(tmp_path, "a.html", "<p>Leucht&shy;turm</p>")).text
+
+
 def test_a_long_text_is_cut_at_line_ends_and_labelled(tmp_path: Path) -> None:
     text = "".join(f"line {number} of a long file\n" for number in range(12_000))
     document = read(tmp_path, "a.log", text)

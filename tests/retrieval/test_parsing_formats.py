@@ -66,7 +66,10 @@ def test_control_characters_go_and_line_ends_become_one_kind(tmp_path: Path) -> 
 
 
 def test_what_nobody_sees_does_not_split_words(tmp_path: Path) -> None:
-    assert only(read(tmp_path, "a.txt", "light\u00adhouse\u200b, lamp\u2060s\ufeff 👩\u200d🌾")).text == "lighthouse, lamps 👩\u200d🌾"
+    assert (
+        only(read(tmp_path, "a.txt", "light\u00adhouse\u200b, lamp\u2060s\ufeff 👩\u200d🌾")).text
+        == "lighthouse, lamps 👩\u200d🌾"
+    )
     assert "Leuchtturm" in only(read(tmp_path, "a.html", "<p>Leucht&shy;turm</p>")).text
 
 

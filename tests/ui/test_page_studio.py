@@ -49,6 +49,19 @@ def test_pictures_come_with_their_seeds_and_can_be_drawn_again(engine: FakeEngin
     assert at.slider(key="studio.diffusion.steps").value == 9
 
 
+def test_an_empty_studio_offers_a_prompt_and_a_full_one_shows_what_was_drawn(engine: FakeEngine) -> None:
+    at = page()
+    at.button(key="studio.first.a blue book").click().run()
+    assert at.text_input(key="studio.prompt").value == "a blue book" and not at.get("image")
+    at.number_input(key="studio.count").set_value(1)
+    at.button(key="studio.draw").click().run()
+    assert len(at.get("image")) == 1
+    at.text_input(key="studio.prompt").set_value("a house")
+    at.button(key="studio.draw").click().run()
+    assert len(at.get("image")) == 2 and "a blue book (diffusion" in texts(at)
+    assert not [one for one in at.button if one.key and one.key.startswith("studio.first")]
+
+
 def test_a_drawing_that_goes_on_shows_previews_and_can_be_stopped(engine: FakeEngine) -> None:
     at = page()
     at.text_input(key="studio.prompt").set_value("a slow fox")
@@ -110,7 +123,7 @@ def test_a_picture_is_varied_mixed_and_weighed(engine: FakeEngine, monkeypatch: 
     at.button(key=f"studio.vary.{house.run}").click().run()
     varied = engine.drawings()[0]
     assert not at.exception and varied.prompt == "a house, varied" and varied.options == {"strength": 0.25}
-    assert len(at.get("image")) == varied.count == 4
+    assert varied.count == 4 and len(at.get("image")) == 4 + 2  # and the two it comes from, below
     at.selectbox(key=f"studio.target.{varied.run}").set_value(f"a fox, seed {fox.seed}").run()
     at.button(key=f"studio.between.{varied.run}").click().run()
     assert not at.exception and engine.drawings()[0].prompt == "a house, varied to a fox"

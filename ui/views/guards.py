@@ -20,6 +20,7 @@ _MOST = 2000
 _SHOWN = 60
 _TRIED, _DRY, _SAVED = "guards.tried", "guards.dry", "guards.saved"
 _COLOURS = {"block": "bad", "ask": "warn", "redact": "warn", "allow": "good"}
+_BARS = {"block": "#c0474f", "ask": "#d9a93a", "redact": "#2f8f83"}
 _RINGS = {"input": "What you write", "retrieved": "Retrieved text", "tool": "Tool calls", "output": "Answers"}
 
 
@@ -65,17 +66,20 @@ def _trend(rows: list[DecisionRow]) -> None:
     """What was stopped or hidden, day by day."""
     found = Counter((row.at[:10], row.action) for row in rows if row.action != "allow")
     if found:
+        actions = sorted({action for _day, action in found})
         days: list[dict[str, Any]] = [
-            {"day": day, "action": action, "decisions": n} for (day, action), n in sorted(found.items())
+            {"day": day, **{action: found[day, action] for action in actions}}
+            for day in sorted({day for day, _action in found})
         ]
+        st.html('<div class="wf-label">Stopped or hidden, a day</div>')
         st.bar_chart(
             days,
             x="day",
-            y="decisions",
-            color="action",
+            y=actions,
+            color=[_BARS[action] for action in actions],
             x_label="",
             y_label="",
-            height=160,
+            height=240,
             alt="Decisions a day that stopped or hid something",
         )
     allowed = sum(row.action == "allow" for row in rows)
@@ -99,15 +103,15 @@ def _filtered(rows: list[DecisionRow]) -> list[DecisionRow]:
 
 
 def _decision(services: PageServices, row: DecisionRow) -> None:
-    with st.container(key=f"decision-{row.seq}", horizontal=True, vertical_alignment="center"):
-        st.html(
-            f'<span class="wf-tag {_COLOURS.get(row.action, "")}">{esc(row.action)}</span> '
-            f"<b>{esc(_RINGS.get(row.ring, row.ring))}</b> · {esc(row.guard)} · {esc(row.detail)} "
-            f'<span class="wf-mute">score {row.score:.2f}, acts from {row.threshold:.2f} · '
-            f'<span title="{esc(clock(row.at))}">{esc(ago(row.at))}</span></span>'
-        )
-        if st.button("Record", key=f"decision.{row.seq}", type="tertiary", help="Open the run's record"):
-            services.go("audit", run=row.run)
+    what, record = st.columns([7, 1], vertical_alignment="center")
+    what.html(
+        f'<span class="wf-tag {_COLOURS.get(row.action, "")}">{esc(row.action)}</span> '
+        f"<b>{esc(_RINGS.get(row.ring, row.ring))}</b> · {esc(row.guard)} · {esc(row.detail)} "
+        f'<span class="wf-mute">score {row.score:.2f}, acts from {row.threshold:.2f} · '
+        f'<span title="{esc(clock(row.at))}">{esc(ago(row.at))}</span></span>'
+    )
+    if record.button("Record", key=f"decision.{row.seq}", type="tertiary", help="Open the run's record"):
+        services.go("audit", run=row.run)
 
 
 # -- the test bench -----------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import streamlit as st
 from provenance.errors import AppError, NotFoundError
 from ui.api import BackendRow, Drawing, DrawnPicture
 from ui.views.page_services import PageServices
-from ui.views.studio_compare import compare_families, comparison
+from ui.views.studio_compare import compare_families, compared, comparison
 from ui.views.studio_latents import latent_tools
 from ui.views.words import count, esc, plain, say_error, seconds, shorten
 
@@ -22,8 +22,12 @@ __all__ = ["form_fields", "is_active", "render"]
 POLL_S = 0.4
 COLUMNS = 4
 SHOWN_PX = 192
+_THUMB_PX = 112
+_REMEMBERED = 13
+_FIRST = ("a red fox", "a blue book", "a grinning face")
 _ANY = "any style"
 _LOOKED_AT = "studio.run"
+_TRY = "studio.try"
 _FRESH = -1
 
 
@@ -68,6 +72,8 @@ def form_fields(schema: dict[str, Any]) -> list[tuple[str, str, float, float, fl
 
 def _recall() -> None:
     """Put the parameters of an earlier drawing into the form; set before the widgets exist."""
+    if _TRY in st.session_state:
+        st.session_state["studio.prompt"] = st.session_state.pop(_TRY)
     again: Drawing | None = st.session_state.pop("studio.again", None)
     if again is None:
         return
@@ -233,15 +239,38 @@ def _cells(number: int) -> list[Any]:
 
 
 def _history(services: PageServices, run: str | None) -> None:
-    earlier = [drawing for drawing in services.engine.drawings(limit=20) if drawing.run != run]
+    """What was drawn before, to be looked at; or, where there is nothing at all, something to begin with."""
+    drawings = services.engine.drawings(limit=_REMEMBERED)
+    if not drawings:
+        _begin()
+        return
+    earlier = [drawing for drawing in drawings if drawing.run not in {run, *compared()}]
     if not earlier:
         return
     st.subheader("Before", anchor=False)
-    for drawing in earlier:
-        told, again = st.columns([4, 1])
-        style = f", {drawing.style}" if drawing.style else ""
-        told.markdown(plain(f"{shorten(drawing.prompt, 60)} ({drawing.family}{style}, seed {drawing.seed})"))
-        if again.button("Again", key=f"studio.again.{drawing.run}", icon=":material/history:"):
-            st.session_state["studio.again"] = drawing
-            st.session_state[_LOOKED_AT] = drawing.run
-            st.rerun()
+    for drawing, cell in zip(earlier, _cells(len(earlier)), strict=True):
+        with cell:
+            _remembered(services, drawing)
+
+
+def _begin() -> None:
+    st.html('<div class="wf-calm">Nothing is drawn yet. A prompt names one thing, such as these:</div>')
+    with st.container(horizontal=True, horizontal_alignment="center"):
+        for prompt in _FIRST:
+            if st.button(prompt, key=f"studio.first.{prompt}", icon=":material/palette:"):
+                st.session_state[_TRY] = prompt
+                st.rerun()
+
+
+def _remembered(services: PageServices, drawing: Drawing) -> None:
+    try:
+        if drawing.pictures:
+            st.image(services.engine.picture(drawing.run, drawing.pictures[0].n), width=_THUMB_PX)
+    except AppError:
+        st.html('<div class="wf-mute">Its file is gone.</div>')
+    style = f", {drawing.style}" if drawing.style else ""
+    st.caption(plain(f"{shorten(drawing.prompt, 40)} ({drawing.family}{style}, seed {drawing.seed})"))
+    if st.button("Again", key=f"studio.again.{drawing.run}", icon=":material/history:", type="tertiary"):
+        st.session_state["studio.again"] = drawing
+        st.session_state[_LOOKED_AT] = drawing.run
+        st.rerun()

@@ -9,7 +9,7 @@ from ui.api import BackendRow, Drawing
 from ui.views.page_services import PageServices
 from ui.views.words import plain, say_error, seconds
 
-__all__ = ["compare_families", "comparison"]
+__all__ = ["compare_families", "compared", "comparison"]
 
 POLL_S = 0.5
 SHOWN_PX = 160
@@ -40,6 +40,11 @@ def comparison(services: PageServices) -> None:
         _follow(services, runs)
     else:
         _row(services, drawings)
+
+
+def compared() -> frozenset[str]:
+    """The runs that lie side by side now."""
+    return frozenset(st.session_state.get(_RUNS, ()))
 
 
 @st.fragment(run_every=POLL_S)

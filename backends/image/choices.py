@@ -12,10 +12,10 @@ class DiffusionOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    steps: int = Field(16, ge=1, le=200, description="Steps from noise to picture; more is slower and a little finer.")
+    steps: int = Field(12, ge=1, le=200, description="Steps from noise to picture; more is slower and a little finer.")
     guidance: float = Field(1.5, ge=0.0, le=12.0, description="How closely the prompt is followed; 1 is plain.")
     temperature: float = Field(
-        0.2, ge=0.0, le=1.5, description="Size of the noise it starts from; smaller is smoother, and seeds differ less."
+        0.6, ge=0.0, le=1.5, description="Size of the noise it starts from; smaller is smoother, and seeds differ less."
     )
 
 
@@ -36,7 +36,7 @@ class FlowOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    temperature: float = Field(0.3, ge=0.0, le=1.5, description="Size of the noise that is turned into a picture.")
+    temperature: float = Field(0.6, ge=0.0, le=1.5, description="Size of the noise that is turned into a picture.")
     guidance: float = Field(1.0, ge=0.0, le=4.0, description="How closely the prompt is followed; 1 is plain.")
 
 
@@ -45,7 +45,7 @@ class VaeOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    temperature: float = Field(0.8, ge=0.0, le=1.5, description="Size of the noise in both levels; 0 is the mean.")
+    temperature: float = Field(0.3, ge=0.0, le=1.5, description="Size of the noise in both levels; 0 is the mean.")
 
 
 class GanOptions(BaseModel):

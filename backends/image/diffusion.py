@@ -27,6 +27,7 @@ from backends.image.text import MAX_WORDS
 __all__ = ["Diffusion", "time_steps", "velocity"]
 
 _NEAREST = 0.05  # 1 - t is never taken smaller: the speed of the last instant would drown all others
+_LAST = 0.75  # 99 % of the times that training draws lie before it
 _TIME = 128
 
 
@@ -36,13 +37,16 @@ def velocity(x: Tensor, z: Tensor, t: Tensor) -> Tensor:
 
 
 def time_steps(n: int) -> Tensor:
-    """`n + 1` times from 0 to 1, denser where the picture takes shape: t -> t^1.5 of an even grid.
+    """`n` times from 0 to `_LAST`, denser where the picture takes shape (t^1.5 of an even grid), and 1.
+
+    From the last time before 1 the picture is what the network predicts there. Later ones are hardly ever drawn in
+    training, so what it predicts at them is noise: with thirty steps up to 1 it swallowed the picture.
 
     Example:
         >>> [round(t, 3) for t in time_steps(4).tolist()]
-        [0.0, 0.125, 0.354, 0.65, 1.0]
+        [0.0, 0.144, 0.408, 0.75, 1.0]
     """
-    return torch.linspace(0, 1, n + 1) ** 1.5
+    return torch.cat([torch.linspace(0, 1, n) ** 1.5 * _LAST, torch.ones(1)])
 
 
 class Diffusion(Generator):

@@ -21,6 +21,7 @@ from agent.evidence import Evidence, EvidenceBoard, estimate_tokens
 from agent.graph import build_agent
 from agent.grounding import check_answer
 from agent.guardrails.rings import Guards
+from agent.loop import offer_tokens
 from agent.middleware.cite import cite, nearest
 from agent.middleware.guard import GuardMiddleware
 from agent.middleware.record import LedgerWriter, artifact_facts, record_model_call
@@ -36,9 +37,10 @@ from agent.tools.table import Tool, ToolTable
 from agent.updates import Answer, Done, Failed, Stopped, Update
 from backends.base import ModelIdentity
 from backends.cancellation import Cancellation, GenerationStopped, cancellable
+from backends.catalog import ToolLoop
 from provenance.errors import AppError, NotFoundError
 
-MOST_NODES = 40  # of the graph in one run: four steps, each with a tool that may pass its request on
+MOST_NODES = 64  # of the graph in one run: eight calls of a free loop, then four steps whose tools may pass theirs on
 
 __all__ = ["AgentSettings", "Assistant", "Turn", "TurnStore"]
 
@@ -53,6 +55,7 @@ class AgentSettings:
     top_k: int = 6
     temperature: float = 0.0
     seed: int = 0
+    tool_loop: ToolLoop = "steered"  # "free": the model calls tools by itself (decision 0013)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +78,7 @@ class TurnStore(Protocol):
 
 
 class Assistant:
-    """Answers questions about a person's documents with a small local model."""
+    """Answers questions about a person's documents with one chat model."""
 
     def __init__(
         self,
@@ -127,6 +130,8 @@ class Assistant:
             guard=guard,
             ledger=ledger,
             max_answer_tokens=settings.max_answer_tokens,
+            room_tokens=settings.context_tokens - settings.max_answer_tokens - settings.evidence_tokens,
+            loop=settings.tool_loop,
         )
 
     def run(
@@ -198,6 +203,8 @@ class Assistant:
         Args:
             stop: Set when a question arrives; what was read until then is kept.
         """
+        if self._settings.tool_loop == "free":
+            return  # its prompt begins with the tools, in a form that only its server knows
         with _carried_into_the_model(stop), suppress(GenerationStopped):
             self._model.prime()
 
@@ -250,11 +257,12 @@ class Assistant:
         beginning with every question, and nothing could be reused.
         """
         settings = self._settings
-        fixed = estimate_tokens(self._model.prompt.text) + estimate_tokens(question) * 2 + 200
+        offered = offer_tokens(self.tools) if settings.tool_loop == "free" else 0
+        fixed = offered + estimate_tokens(self._model.prompt.text) + estimate_tokens(question) * 2 + 200
         room = settings.context_tokens - fixed - settings.max_answer_tokens - settings.evidence_tokens
         costs = [sum(estimate_tokens(message.content) + 8 for message in turn.exchange) for turn in turns]
         first = 0
-        while sum(costs[first:]) > room:
+        while first < len(turns) and sum(costs[first:]) > room:
             target = room // 2
             while first < len(turns) and sum(costs[first:]) > target:
                 first += 1

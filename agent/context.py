@@ -16,6 +16,7 @@ from retrieval.passage import Hit
 
 if TYPE_CHECKING:
     from agent.artifacts import ArtifactStore
+    from agent.loop import Loop
     from agent.model_calls import ModelCaller
     from agent.tools.table import ToolResult
 
@@ -72,6 +73,7 @@ class RunContext:
     routed_by: str = ""  # who decided the plan: "rule", "examples" or "model"
     parts: list[Part] = field(default_factory=list)  # of the answer, one for each step that is done
     calls: int = 0  # of tools, so far
+    loop: Loop | None = None  # where the model calls tools by itself
     results: list[ToolResult] = field(default_factory=list)  # of the steps so far
     made: list[Artifact] = field(default_factory=list)
     documents: list[int] | None = None  # the only ones that may be looked at; None: all
@@ -101,6 +103,13 @@ class RunContext:
         """Raise if a person pressed stop."""
         if self.stop.is_set():
             raise RunStopped
+
+    @property
+    def progress(self) -> dict[str, int]:
+        """Which step this is, and of how many, for the record; a free loop does not know how many there will be."""
+        if self.loop is not None and not self.loop.steered:
+            return {"step": self.calls}
+        return {"step": len(self.parts) + 1, "steps": len(self.plan)}
 
     @contextmanager
     def step(

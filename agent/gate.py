@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 from agent.evidence import Evidence
 from agent.grounding import check_answer
 
-__all__ = ["StreamGate", "not_a_sentence", "unwrapped"]
+__all__ = ["Curtain", "StreamGate", "not_a_sentence", "unwrapped"]
 
 _WRAPPER = '{"answer":"'
 _WRAPPED = re.compile(r'\{\s*"answer"\s*:\s*"')
 _SHAPED = ("{", "[{", "```")
+_SET_MARK = re.compile(r"\[\d+\]")
 _OPEN_MARK = re.compile(r"\s*\[[\d ,;]*$")
 
 
@@ -87,3 +88,38 @@ class StreamGate:
         fresh = safe[len(self._shown) :]
         self._shown = safe
         return fresh
+
+
+class Curtain:
+    """Before a gate whose model may still call a tool: what it writes beside a call is no part of the answer.
+
+    It lifts at the first sentence that a passage bears out, which stands in the answer whatever comes after it.
+
+    Args:
+        gate: Sets the marks; every mark that it lets through is one of its own.
+        show: Takes what a person may see.
+        lifted: From the beginning, where no call can come.
+        before: Put before the first piece, to part it from what was shown earlier.
+    """
+
+    def __init__(self, gate: StreamGate, show: Callable[[str], None], *, lifted: bool, before: str = "") -> None:
+        self._gate = gate
+        self._show = show
+        self._held = before
+        self.lifted = lifted
+
+    def push(self, text: str) -> None:
+        """Take the model's next piece."""
+        self._take(self._gate.push(text))
+
+    def end(self, *, checked: bool) -> None:
+        """The text was the answer: show what is left of it; where it is `checked`, only if a passage bears it out."""
+        self.lifted = self.lifted or not checked
+        self._take(self._gate.finish())
+
+    def _take(self, fresh: str) -> None:
+        self._held += fresh
+        self.lifted = self.lifted or _SET_MARK.search(self._held) is not None
+        if self.lifted and self._held.strip():
+            self._show(self._held)
+            self._held = ""

@@ -1,18 +1,28 @@
 """One call to the chat model: streamed, stopped within a token, counted, and recorded whatever happens.
 
-The steering middleware and the tools call the model through this alone, so no call is without a record.
+The middlewares and the tools call the model through this alone, so no call is without a record.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    InvalidToolCall,
+    SystemMessage,
+    ToolCall,
+)
 from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
 
 from agent.context import Prompted, RunContext, RunStopped
 from agent.prompts import Prompt
@@ -101,6 +111,32 @@ class ModelCaller:
         bound = self._model.bind(max_tokens=max_tokens, **own, **mark)
         return self._call(bound, context, prompted, purpose, prompt, push, parameters=own)
 
+    def act(
+        self,
+        context: RunContext,
+        messages: Sequence[BaseMessage],
+        *,
+        tools: Sequence[BaseTool | dict[str, Any]],
+        prompt: Prompt,
+        max_tokens: int,
+        push: Callable[[str], None] | None = None,
+    ) -> AIMessage:
+        """Free text, or calls of tools, or both; nothing at all is no error here. Raises as `decode`.
+
+        Without tools it is the answer, and leans on the words of the text mark; a bias would spoil a call.
+        """
+        own: dict[str, Any] = {"temperature": context.temperature, "seed": context.seed}
+        bound: Runnable[Any, Any]
+        if tools:
+            bound = self._model.bind_tools(tools, max_tokens=max_tokens, **own)
+        else:
+            mark = {"text_mark": True} if isinstance(self._model, MarksText) else {}
+            bound = self._model.bind(max_tokens=max_tokens, **own, **mark)
+        text, whole = self._heard(bound, context, messages, "answer", prompt, push, parameters=own)
+        calls, broken = _calls_of(whole)
+        metadata = whole.response_metadata if whole is not None else {}
+        return AIMessage(content=text, tool_calls=calls, invalid_tool_calls=broken, response_metadata=metadata)
+
     def _call(
         self,
         model: Runnable[Any, Any],
@@ -111,13 +147,28 @@ class ModelCaller:
         push: Callable[[str], None] | None,
         parameters: Mapping[str, Any] | None = None,
     ) -> Said:
-        system = prompt or self.prompt
+        messages = list(map(_message, prompted))
+        said, whole = self._heard(model, context, messages, purpose, prompt or self.prompt, push, parameters)
+        if not said:
+            raise GenerationError("The model wrote nothing.", hint="Ask again, or choose another model.")
+        return Said(text=said, metadata=whole.response_metadata if whole is not None else {})
+
+    def _heard(
+        self,
+        model: Runnable[Any, Any],
+        context: RunContext,
+        messages: Sequence[BaseMessage],
+        purpose: str,
+        system: Prompt,
+        push: Callable[[str], None] | None,
+        parameters: Mapping[str, Any] | None,
+    ) -> tuple[str, AIMessageChunk | None]:
         began = time.perf_counter()
         first: float | None = None
         pieces: list[str] = []
         whole: AIMessageChunk | None = None
         state = "failed"
-        stream = model.stream([SystemMessage(system.text), *map(_message, prompted)])
+        stream = model.stream([SystemMessage(system.text), *messages])
         try:
             for chunk in stream:
                 context.check_stop()
@@ -138,14 +189,14 @@ class ModelCaller:
             if close is not None:
                 close()  # ends the request, so the engine stops computing
             took = time.perf_counter() - began
+            calls, broken = _calls_of(whole)
+            purpose = "act" if calls or broken else purpose
             _count(context, whole, purpose, took, first)
             facts = _facts(whole, purpose, state, began, first, took, system)
             facts |= {"parameters": dict(parameters)} if parameters else {}
-            self._record(context, purpose, list(prompted), "".join(pieces), facts)
-        said = "".join(pieces).strip()
-        if not said:
-            raise GenerationError("The model wrote nothing.", hint="Ask again, or choose another model.")
-        return Said(text=said, metadata=whole.response_metadata if whole is not None else {})
+            written = "\n".join(["".join(pieces), *map(_told, calls), *map(_told, broken)])
+            self._record(context, purpose, list(map(_prompted, messages)), written, facts)
+        return "".join(pieces).strip(), whole
 
 
 def show(context: RunContext, text: str) -> None:
@@ -160,6 +211,41 @@ def show(context: RunContext, text: str) -> None:
 
 def _message(prompted: Prompted) -> BaseMessage:
     return HumanMessage(prompted.content) if prompted.role == "user" else AIMessage(prompted.content)
+
+
+def _prompted(message: BaseMessage) -> Prompted:
+    """A message as it is recorded; what a tool brought counts as said to the model."""
+    calls = message.tool_calls if isinstance(message, AIMessage) else []
+    text = "\n".join(filter(None, [str(message.text), *map(_told, calls)]))
+    return Prompted(role="assistant" if isinstance(message, AIMessage) else "user", content=text)
+
+
+def _calls_of(whole: AIMessage | None) -> tuple[list[ToolCall], list[InvalidToolCall]]:
+    """The calls of a message, and those whose arguments are no JSON object.
+
+    LangChain closes what was cut off, so half an argument would count as a whole one: streamed calls are read strictly.
+    """
+    if not isinstance(whole, AIMessageChunk):
+        return (whole.tool_calls, whole.invalid_tool_calls) if whole is not None else ([], [])
+    calls: list[ToolCall] = []
+    broken: list[InvalidToolCall] = []
+    for chunk in whole.tool_call_chunks:
+        name, said, id_ = chunk["name"] or "", chunk["args"] or "{}", chunk["id"]
+        try:
+            arguments = json.loads(said)
+        except ValueError:
+            arguments = None
+        if isinstance(arguments, dict):
+            calls.append(ToolCall(name=name, args=arguments, id=id_, type="tool_call"))
+        else:
+            broken.append(InvalidToolCall(name=name, args=said, id=id_, error=None, type="invalid_tool_call"))
+    return calls, broken
+
+
+def _told(call: ToolCall | InvalidToolCall) -> str:
+    """A call in words."""
+    arguments = call["args"]
+    return f"{call['name']} {arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)}"
 
 
 def _count(context: RunContext, whole: AIMessageChunk | None, purpose: str, took: float, first: float | None) -> None:

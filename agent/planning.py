@@ -52,6 +52,11 @@ class Planner:
             context.plan[0] = self._claimed(context.plan[0])
             shown["detail"] = _told(context.plan)
 
+    def is_talk(self, context: RunContext) -> bool:
+        """Whether a question is clearly none of the tools' business, as far as can be said without a model."""
+        route = self._router.route(context.question, context.history)
+        return (route.steps[0].tool if route.steps else route.likely[0]) == REPLY.name
+
     def begin(self, context: RunContext) -> Tool:
         """Make the next step the current one, and write it into the prompt."""
         step = context.plan[len(context.parts)]

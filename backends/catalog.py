@@ -12,7 +12,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from provenance.errors import ConfigError, NotFoundError
 
-__all__ = ["CatalogModel", "HubSource", "IndexSource", "ModelFile", "Source", "card", "find_model", "load_catalog"]
+__all__ = [
+    "CatalogModel",
+    "HubSource",
+    "IndexSource",
+    "ModelFile",
+    "Source",
+    "ToolLoop",
+    "card",
+    "find_model",
+    "load_catalog",
+]
+
+
+ToolLoop = Literal["steered", "free"]  # how a chat model comes to its tools: led step by step, or by itself
+_LOOPS = {"steered": "led step by step (small models)", "free": "calls them by itself"}
 
 
 class _Row(BaseModel):
@@ -77,6 +91,7 @@ class CatalogModel(_Row):
     licence: str
     upstream: str
     revision: str = ""
+    tools: ToolLoop = "steered"
     description: str
     good_for: str
     limits: str
@@ -131,6 +146,7 @@ def card(name: str) -> str:
         f"- **Licence:** {model.licence}",
         f"- **Upstream:** {model.upstream}{revision}",
         f"- **Size:** {model.size_bytes / 1e6:,.0f} MB in {len(model.file)} file{'s' if len(model.file) > 1 else ''}",
+        *([f"- **Tools:** {_LOOPS[model.tools]}"] if model.kind == "chat" else []),
         f"- **Fetched from:** {'; else '.join(source.describe() for source in model.source)}",
         "",
         f"**Good for.** {model.good_for}",

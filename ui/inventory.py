@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provenance.errors import AppError
+from provenance.errors import AppError, NotFoundError
 from ui.api import BackendRow, ModelRow
 
 if TYPE_CHECKING:
     from backends.base import Backend, BackendContext
+    from backends.catalog import ToolLoop
     from ui.settings import Settings
 
-__all__ = ["backend_context", "backend_rows", "model_rows"]
+__all__ = ["backend_context", "backend_rows", "model_rows", "tool_loop"]
 
 OUR_MODELS = ("llamacpp",)  # backends whose `model` is a name of our catalogue
 
@@ -67,6 +68,18 @@ def backend_rows(settings: Settings) -> list[BackendRow]:
             )
         )
     return rows
+
+
+def tool_loop(settings: Settings) -> ToolLoop:
+    """How the chat model in force comes to its tools: as the setting says, else its catalogue entry, else steered."""
+    from backends.catalog import find_model
+
+    if settings.tool_loop != "auto":
+        return settings.tool_loop
+    try:
+        return find_model(settings.model).tools if settings.backend in OUR_MODELS else "steered"
+    except NotFoundError:  # a file or a hub id of one's own
+        return "steered"
 
 
 def backend_context(settings: Settings, backend: type[Backend]) -> BackendContext:

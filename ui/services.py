@@ -37,7 +37,7 @@ from ui.engine.checkpointing import CheckpointClock
 from ui.engine.easel import Easel
 from ui.engine.journal import RunJournal
 from ui.engine.telemetry import SpanSender
-from ui.inventory import backend_context
+from ui.inventory import backend_context, tool_loop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -342,6 +342,7 @@ class Parts:
             top_k=settings.top_k,
             temperature=settings.temperature,
             seed=settings.seed,
+            tool_loop=tool_loop(settings),
         )
 
     def assistant_over(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 from pydantic import Field, ValidationError, field_validator
@@ -29,6 +30,11 @@ class Settings(BaseSettings):
     database_url: str | None = Field(None, description="SQLAlchemy URL; default: wherefrom.db in the data folder.")
     backend: str = Field("llamacpp", description="The chat backend that answers.")
     model: str = Field("qwen2.5-coder-1.5b-instruct-q4_k_m", description="The catalogue name of the chat model.")
+    tool_loop: Literal["auto", "steered", "free"] = Field(
+        "auto",
+        description="How the model comes to its tools: steered step by step, free to call them by itself, or auto: "
+        "as its catalogue entry says, steered where there is none.",
+    )
     openai_url: str = Field("", description="Base URL of an OpenAI-compatible server, for the `openai` backend.")
     openai_key: str = Field("", description="Its key, where it wants one.", repr=False)
     context_tokens: int = Field(4096, ge=512, le=131072, description="Context window given to the model.")

@@ -51,14 +51,18 @@ def _purpose() -> Iterator[str]:
 
 
 def _models(settings: Settings) -> Iterator[str]:
-    from ui.inventory import model_rows
+    from ui.inventory import model_rows, tool_loop
 
     yield from ("## Models", "", "| model | licence | size | state |", "|---|---|---|---|")
     for row in model_rows(settings):
         if row.present or row.default:
             state = "verified" if row.verified else "present" if row.present else "not here"
             yield f"| {row.name} | {row.licence} | {row.size_bytes / 1e6:,.0f} MB | {state} |"
-    yield from ("", f"Answers by default: {settings.model} through `{settings.backend}`.", "")
+    yield from (
+        "",
+        f"Answers by default: {settings.model} through `{settings.backend}`; its tool loop is {tool_loop(settings)}.",
+        "",
+    )
 
 
 def _guards(settings: Settings) -> Iterator[str]:

@@ -28,11 +28,11 @@ class LeakGuard:
     rings: frozenset[Ring] = frozenset({"output"})
 
     def __init__(self, prompts: Sequence[str] | None = None) -> None:
-        """`prompts`: the texts to look for; default: the system prompt that is shipped."""
+        """`prompts`: the texts to look for; default: the system prompts that are shipped."""
         if prompts is None:
             from agent.prompts import load_prompt
 
-            prompts = [load_prompt("system").text]
+            prompts = [load_prompt(name).text for name in ("system", "free")]
         self._runs = frozenset(run for prompt in prompts for run in _runs(_words(prompt)))
 
     def check(self, text: str, context: Context) -> Decision:

@@ -67,7 +67,7 @@ class RecordMiddleware(AgentMiddleware[Any, RunContext]):
         tool = self._table[name]
         query = str(arguments["query"]) if set(arguments) == {"query"} else ""
         asked = {"query": query} if query else {"arguments": json.dumps(arguments, ensure_ascii=False, default=str)}
-        body = {"tool": name, "by": context.routed_by, "step": len(context.parts) + 1, "steps": len(context.plan)}
+        body = {"tool": name, "by": context.routed_by, **context.progress}
         self._ledger.append(kind="plan", run=context.run, body=body, contents=asked if arguments else None)
         clock = "search" if tool.result == "passages" else "tools"
         with context.step(name, query, clock=clock, title=tool.title, doing=tool.doing) as shown:

@@ -40,10 +40,13 @@ class SteerMiddleware(AgentMiddleware[Any, RunContext]):
         context = request.runtime.context
         last = request.messages[-1]
         if not isinstance(last, ToolMessage):
-            self._planner.decide(context)
-        elif (again := self._settle(context, last)) is not None:
-            return ModelResponse(result=[again])
-        return ModelResponse(result=[self._next(context)])
+            return ModelResponse(result=[self.begin(context)])
+        return ModelResponse(result=[self._settle(context, last) or self._next(context)])
+
+    def begin(self, context: RunContext) -> AIMessage:
+        """Plan, and the call of the first step's tool; where there is none, the answer."""
+        self._planner.decide(context)
+        return self._next(context)
 
     def _next(self, context: RunContext) -> AIMessage:
         """The call of the next step's tool; where no step is left, the answer."""

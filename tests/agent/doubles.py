@@ -11,6 +11,7 @@ from typing import Any
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import Field
 
@@ -141,6 +142,33 @@ class ScriptedModel(BaseChatModel):
     ) -> ChatResult:
         text = "".join(str(chunk.message.content) for chunk in self._stream(messages, stop, None, **kwargs))
         return ChatResult(generations=[ChatGeneration(message=AIMessage(content=text))])
+
+
+class CallingModel(ScriptedModel):
+    """One that calls tools by itself: a line of its script that `calls` made is its text and its calls."""
+
+    def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
+        return self.bind(offered=[tool.name for tool in tools], **kwargs)
+
+    def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+        if not self.script[0].startswith(_CALLS):
+            yield from super()._stream(*args, **kwargs)
+            return
+        line = json.loads(self.script[0].removeprefix(_CALLS))
+        self.script[0] = line["text"]
+        yield from super()._stream(*args, **kwargs)
+        for index, (name, arguments) in enumerate(line["calls"]):
+            said = arguments if isinstance(arguments, str) else json.dumps(arguments)
+            chunk = tool_call_chunk(name=name, args=said, id=f"call-{len(self.asked)}-{index}", index=index)
+            yield ChatGenerationChunk(message=AIMessageChunk(content="", tool_call_chunks=[chunk]))
+
+
+_CALLS = "CALLS "
+
+
+def calls(*wanted: tuple[str, Any], text: str = "") -> str:
+    """A line of a script in which a model calls tools: names with arguments, or with the raw text of them."""
+    return _CALLS + json.dumps({"text": text, "calls": wanted})
 
 
 def plan(tool: str, query: str = "") -> str:

@@ -7,7 +7,6 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from backends.llm.llamacpp import LlamaCppBackend
 from backends.llm.openai import OpenAIBackend, OpenAIOptions
 from backends.testing import ChatBackendContract
 from provenance.errors import BackendUnavailableError, ConfigError, GenerationError
+from tests.backends.model_server import Stub, serving
 
 CONTEXT = BackendContext(models_dir="", runtime_dir="")
 
@@ -33,51 +33,10 @@ class TestOpenAIAgainstOurWorker(ChatBackendContract):
             yield OpenAIBackend(BackendContext(models_dir="", runtime_dir="", options=chosen))
 
 
-class Stub:
-    """A server that answers every chat with `status` and `body`, after `pause_s`."""
-
-    def __init__(self) -> None:
-        self.status, self.pause_s, self.url = 200, 0.0, ""
-        self.body = b""
-        self.models: list[str] = ["one"]
-        self.asked: list[dict[str, Any]] = []
-        self.gone = threading.Event()
-
-
 @pytest.fixture
 def stub() -> Iterator[Stub]:
-    state = Stub()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._send(200, json.dumps({"data": [{"id": name} for name in state.models]}).encode())
-
-        def do_POST(self) -> None:
-            state.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            state.gone.wait(state.pause_s)
-            self._send(state.status, state.body)
-
-        def _send(self, status: int, body: bytes) -> None:
-            try:
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-            except OSError:
-                pass  # whoever asked went away, as it should
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_port}/v1"
-    yield state
-    state.gone.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving() as state:
+        yield state
 
 
 def _model(url: str, **options: Any) -> Any:

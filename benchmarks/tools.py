@@ -73,7 +73,7 @@ def score(outcomes: Sequence[Mapping[str, Any]], weights: Weights) -> dict[str, 
 def _share(outcomes: Sequence[Mapping[str, Any]], weights: Weights) -> float | None:
     if not outcomes:
         return None
-    meant = [weights.doubt(Signs(**one["signs"])) < weights.threshold for one in outcomes]
+    meant = [one["call"] is not None and weights.doubt(Signs(**one["signs"])) < weights.threshold for one in outcomes]
     right = [one["right" if calls else "none_is_right"] for one, calls in zip(outcomes, meant, strict=True)]
     return round(sum(right) / len(right), 4)
 

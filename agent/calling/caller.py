@@ -59,7 +59,7 @@ class Chosen:
     """What was decided, and on what grounds. `call` is None where no function is meant."""
 
     call: Call | None
-    likeliest: Call | None  # what would be called if one had to be
+    likeliest: Call | None  # what would be called if one had to be; None where its arguments had no end
     doubt: float  # the probability that none is meant, 0..1
     signs: Signs
 
@@ -99,9 +99,9 @@ class FunctionCaller:
         place = number or max(range(1, len(offered) + 1), key=lambda n: (shares.get(n, 0.0), nearness[n - 1] or 0.0))
         function = offered[place - 1]
         call = self._filled(asked, place, function)
-        unsaid = _unsaid(call.arguments, function, request)
+        unsaid = 1.0 if call is None else _unsaid(call.arguments, function, request)
         signs = Signs(none=shares.get(0, 0.0), nearness=nearness[place - 1], unsaid=unsaid)
-        doubt = self._weights.doubt(signs)
+        doubt = 1.0 if call is None else self._weights.doubt(signs)
         meant = doubt < self._weights.threshold
         return Chosen(call=call if meant else None, likeliest=call, doubt=doubt, signs=signs)
 
@@ -114,14 +114,15 @@ class FunctionCaller:
         kept = sorted(sorted(range(len(functions)), key=lambda i: -sims[i])[:MOST_FUNCTIONS])
         return [functions[i] for i in kept], [float(sims[i]) for i in kept]
 
-    def _filled(self, asked: str, place: int, function: Function) -> Call:
+    def _filled(self, asked: str, place: int, function: Function) -> Call | None:
+        """None where the arguments were cut off by the token limit: half a call is no call."""
         said = [asked, json.dumps({"function": place}), _FILL.format(name=function.name)]
         text, _metadata = self._decode(said, function.schema(), max_tokens=_FILL_TOKENS, logprobs=False)
         try:
             arguments = json.loads(text)
-        except json.JSONDecodeError:  # cut off by the token limit
-            arguments = {}
-        return Call(name=function.name, arguments=arguments if isinstance(arguments, dict) else {})
+        except json.JSONDecodeError:
+            return None
+        return Call(name=function.name, arguments=arguments) if isinstance(arguments, dict) else None
 
 
 def _spelled(name: str) -> str:

@@ -72,9 +72,9 @@ def test_invented_arguments_are_a_reason_to_doubt() -> None:
     assert invented.doubt > said.doubt
 
 
-def test_a_call_that_was_cut_off_has_no_arguments() -> None:
+def test_a_call_that_was_cut_off_is_not_made() -> None:
     chosen = FunctionCaller(Scripted({"function": 1}, '{"city": "Os')).choose("Weather in Oslo?", [WEATHER])
-    assert chosen.likeliest == Call(name="get_weather", arguments={})
+    assert (chosen.call, chosen.likeliest, chosen.doubt) == (None, None, 1.0)
 
 
 def test_no_functions_no_call() -> None:

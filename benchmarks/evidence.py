@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.evidence import estimate_tokens
-from agent.tools.search import ENOUGH, FIRST_LIMIT
+from agent.tools.search import FIRST_LIMIT, worth_reading
 from benchmarks.answers import find_sets
 from benchmarks.answers_scores import share
 from benchmarks.answers_set import Half, Question, QuestionSet, chosen
@@ -48,7 +48,7 @@ def run(
 def by_passages(_query: str, hits: Sequence[Hit]) -> list[str]:
     """Whole passages until the tokens are spent, as the search tool takes them."""
     texts: list[str] = []
-    for hit in _worth(hits)[:FIRST_LIMIT]:
+    for hit in worth_reading(hits)[:FIRST_LIMIT]:
         if not texts or _tokens([*texts, hit.passage.text]) <= TOKENS:
             texts.append(hit.passage.text)
     return texts
@@ -56,7 +56,7 @@ def by_passages(_query: str, hits: Sequence[Hit]) -> list[str]:
 
 def by_sentences(query: str, hits: Sequence[Hit]) -> list[str]:
     """The telling sentences of more passages."""
-    worth = _worth(hits)[:SENTENCE_PASSAGES]
+    worth = worth_reading(hits)[:SENTENCE_PASSAGES]
     texts = [hit.passage.text for hit in worth]
     kept = condense(query, texts, [hit.score for hit in worth], budget=SENTENCE_TOKENS, cost=estimate_tokens)
     return [shortened(text, spans) for text, spans in zip(texts, kept, strict=True) if spans]
@@ -80,10 +80,6 @@ def _measure(questions: QuestionSet, wanted: Sequence[Question], weights: Path) 
             for name, rows in read.items()
         },
     }
-
-
-def _worth(hits: Sequence[Hit]) -> list[Hit]:
-    return [hit for hit in hits if hit.score >= ENOUGH * hits[0].score or hits[0].score <= 0]
 
 
 def _tokens(texts: Sequence[str]) -> int:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, Protocol
 
 from agent.context import RunContext
-from agent.evidence import Evidence
+from agent.evidence import Evidence, estimate_tokens
 from agent.tools.table import QUERY, Tool, ToolResult
 from retrieval.document import DocumentInfo
 from retrieval.passage import Hit
 
-__all__ = ["Searcher", "search_tool"]
+__all__ = ["Searcher", "search_tool", "worth_reading"]
 
 FIRST_LIMIT = 6  # passages for the first question of a conversation
 LATER_LIMIT = 3  # and for later ones: what was read before is still in view
-# Passages that score below this share of the best one are not read: on development questions that loses no answer,
-# spares a fifth of the reading in long texts and most of it in short ones, and misleads the model less.
+# Passages that score below this share of the best one are read only while there is little to read. In long texts they
+# cost time and mislead the model; among short ones the answer often stands in one of them.
 ENOUGH = 0.5
+LITTLE = 400  # tokens, of all passages up to that one
 
 
 class Searcher(Protocol):
@@ -52,9 +54,8 @@ def search_tool(
         queries = list(dict.fromkeys(text for text in texts if text))
         hits = library.search(queries, top_k=top_k * 2, document_ids=context.documents)
         context.hits = hits
-        worth = [hit for hit in hits if hit.score >= ENOUGH * hits[0].score or hits[0].score <= 0]
         new, known = context.board.take(
-            worth,
+            worth_reading(hits),
             digest_of=lambda document_id: library.document(document_id).digest,
             budget_tokens=evidence_tokens // 2 if later else evidence_tokens,
             limit=min(LATER_LIMIT if later else FIRST_LIMIT, top_k),
@@ -77,6 +78,16 @@ def search_tool(
         fill="query",
         result="passages",
     )
+
+
+def worth_reading(hits: Sequence[Hit]) -> list[Hit]:
+    """Those that score nearly as well as the best one, and weaker ones while there is little to read."""
+    through = accumulate(estimate_tokens(hit.passage.text) for hit in hits)
+    return [
+        hit
+        for hit, tokens in zip(hits, through, strict=True)
+        if hit.score >= ENOUGH * hits[0].score or hits[0].score <= 0 or tokens <= LITTLE
+    ]
 
 
 def _found(used: Sequence[Evidence]) -> str:

@@ -26,7 +26,9 @@ def test_sentences_reach_an_answer_that_whole_passages_leave_no_room_for() -> No
     assert sum(map(estimate_tokens, whole)) <= TOKENS and sum(map(estimate_tokens, telling)) <= SENTENCE_TOKENS + 20
 
 
-def test_what_was_found_far_worse_than_the_best_is_not_read() -> None:
-    hits = [_hit(1, "The lamp is old.", 2.0), _hit(2, "The lamp is new.", 0.9)]
-    assert by_passages("lamp", hits) == by_sentences("lamp", hits) == ["The lamp is old."]
+def test_what_was_found_far_worse_than_the_best_is_read_while_there_is_little_to_read() -> None:
+    long = [_hit(1, "The lamp is old. " + FILLER * 14, 2.0), _hit(2, "The lamp is new.", 0.9)]
+    assert by_passages("lamp", long) == [long[0].passage.text]
+    short = [_hit(1, "The lamp is old.", 2.0), _hit(2, "The lamp is new.", 0.9), _hit(3, "The lamp is red.", -3.0)]
+    assert by_passages("lamp", short) == ["The lamp is old.", "The lamp is new.", "The lamp is red."]
     assert by_passages("lamp", []) == by_sentences("lamp", []) == []

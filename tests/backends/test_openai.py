@@ -82,7 +82,7 @@ def test_a_stop_reaches_a_server_that_has_not_answered_yet(stub: Stub) -> None:
     begun = time.monotonic()
     with cancellable(token), pytest.raises(GenerationStopped):
         _model(stub.url).invoke("Hi.")
-    assert time.monotonic() - begun < 1.3
+    assert time.monotonic() - begun < stub.pause_s / 2  # it did not wait for the answer
 
 
 def test_an_error_inside_the_stream_ends_it(stub: Stub) -> None:

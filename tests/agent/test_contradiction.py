@@ -8,7 +8,7 @@ import pytest
 
 from agent.contradiction import other_accounts
 from agent.evidence import Evidence
-from tests.agent import test_assistant
+from tests.agent import doubles, test_assistant
 from tests.agent.doubles import MemoryLibrary, plan
 
 RULES = "Visitors are welcome all year. The museum closes at 18:00 on Sundays."
@@ -45,7 +45,7 @@ def test_another_year_or_part_is_another_thing() -> None:
 
 def test_the_answer_shows_both_with_their_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = {"rules.txt": [RULES], "flyer.txt": ["The museum closes at 20:00 on Sundays."]}
-    monkeypatch.setattr(test_assistant, "TEXTS", texts)
+    monkeypatch.setattr(doubles, "TEXTS", texts)
     said = "The museum closes at 18:00 on Sundays."
     house = test_assistant._house([plan("search_documents", "museum"), json.dumps({"answer": "18:00"}), said])
     answer = house.ask("When does the museum close on Sundays?")

@@ -11,6 +11,7 @@ from agent.updates import Done
 from provenance.errors import NotFoundError, UsageError
 from provenance.evidence import verifier
 from tests.ui.houses import BAKERY, KEEPER, Build, ask, fill, house, make
+from ui.api import Scope
 from ui.services import Services
 
 __all__ = ["house", "make"]
@@ -74,7 +75,9 @@ def test_a_document_leaves_neither_text_nor_words_nor_original(make: Build, tmp_
     house = make()
     fill(house, keeper=KEEPER, bakery=BAKERY, other=b"The harbour master is Nils Falk. He sails a cutter.")
     told = ask(house, "Who is the keeper of the lighthouse?")
-    ask(house, "Who is the harbour master?", told.conversation)
+    other = next(row.id for row in house.documents() if row.name == "other.txt")
+    apart = house.ask("Who is the harbour master?", conversation=told.conversation, scope=Scope(documents=[other]))
+    assert list(house.watch(apart))
     assert "Oda Brandt" in told.text
     house.parts.database.flush_log()
     assert traces(tmp_path / "home", "Oda Brandt")

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from agent.cells import cell_for
+from agent.comparison import alternatives
 from agent.context import Part, Prompted, RunContext
 from agent.doubt import DOUBT_THRESHOLD, doubt
 from agent.figures import figure_for, with_figure
 from agent.gate import StreamGate, unwrapped
 from agent.middleware.cite import NOT_IN_DOCUMENTS
 from agent.model_calls import show
-from agent.reading import READ_SCHEMA, READ_TOKENS, Reading, asks_for_words, place_of, read
+from agent.reading import (
+    CHOICE_TOKENS,
+    READ_SCHEMA,
+    READ_TOKENS,
+    Reading,
+    asks_for_words,
+    choice_schema,
+    place_of,
+    read,
+)
 from agent.tools.table import ToolResult, ToolTable
 
 __all__ = ["Answerer"]
@@ -21,6 +32,11 @@ _READ = (
     "{passages}\n\nQuestion: {question}\n"
     "Answer in as few words as possible, copied exactly from the passages. "
     'If the passages do not say it, answer "none". Reply with JSON only: {{"answer": "..."}}'
+)
+_CHOOSE = (
+    "{passages}\n\nQuestion: {question}\n"
+    "First copy from the passages the facts that decide it, then choose: {choices}. "
+    'If the passages do not say it, choose "none". Reply with JSON only: {{"facts": "...", "answer": "..."}}'
 )
 _READ_AGAIN = (
     "The passages say it. Copy the answer from them, in as few words as possible. "
@@ -75,14 +91,18 @@ class Answerer:
             return Part.of(context, NOT_IN_DOCUMENTS, refused="No passage was found.")
         question = context.request
         with context.step("read", clock="read") as shown:
-            asked = _READ.format(passages=passages, question=question)
-            bound = figure_for(question, context.board.items) or cell_for(question, context.board.items)
-            reading = with_figure(self._read(context, asked), bound)
+            choices = alternatives(question)
+            if choices:
+                reading = self._choose(context, passages, choices)
+            else:
+                asked = _READ.format(passages=passages, question=question)
+                bound = figure_for(question, context.board.items) or cell_for(question, context.board.items)
+                reading = with_figure(self._read(context, asked), bound)
             context.doubt = doubt(reading, question, context.board.items)
             sure = context.doubt < DOUBT_THRESHOLD
             if sure and not reading.words and asks_for_words(question):
                 reading = self._read(context, _READ_AGAIN)  # "none" is often said of what is there
-            if sure and place_of(reading.words, question, context.board.items) is not None:
+            if sure and (choices or place_of(reading.words, question, context.board.items) is not None):
                 context.words = reading.words
             shown["detail"] = "the passages hold it" if sure else "no passage holds it"
         if not sure:
@@ -92,12 +112,25 @@ class Answerer:
             return Part.of(context, self._write(context, _SENTENCE.format(question=question, words=reading.words)))
         return Part.of(context, self._write(context, _ANSWER.format(question=question), marked=True))
 
-    def _read(self, context: RunContext, ask: str) -> Reading:
+    def _choose(self, context: RunContext, passages: str, choices: Sequence[str]) -> Reading:
+        """Which of these the passages speak for, or none."""
+        asked = _CHOOSE.format(
+            passages=passages, question=context.request, choices=" or ".join(f'"{c}"' for c in choices)
+        )
+        return self._read(context, asked, choice_schema(choices), CHOICE_TOKENS)
+
+    def _read(
+        self,
+        context: RunContext,
+        ask: str,
+        schema: Mapping[str, Any] = READ_SCHEMA,
+        max_tokens: int = READ_TOKENS,
+    ) -> Reading:
         """The words that the model copies, or none."""
         context.exchange.append(Prompted(role="user", content=ask))
         prompted = [*context.history, *context.exchange]
         said = context.model.decode(
-            context, prompted, READ_SCHEMA, purpose="read", max_tokens=READ_TOKENS, logprobs=True, top_logprobs=10
+            context, prompted, schema, purpose="read", max_tokens=max_tokens, logprobs=True, top_logprobs=10
         )
         context.exchange.append(Prompted(role="assistant", content=said.text))
         return read(said.text, said.metadata)

@@ -16,6 +16,7 @@ from langchain_core.messages import HumanMessage
 
 from agent.approvals import Person, nobody
 from agent.artifacts import ArtifactStore
+from agent.comparison import copied
 from agent.context import PlannedStep, Prompted, RunContext, RunStopped
 from agent.evidence import Evidence, EvidenceBoard, estimate_tokens
 from agent.graph import build_agent
@@ -270,7 +271,7 @@ class Assistant:
 
     def _answer(self, context: RunContext, text: str) -> Answer:
         evidence = context.board.items
-        citations = [] if context.refused else cite(text, evidence)
+        citations = [] if context.refused else cite(text, evidence, copied(context.words))
         return Answer(
             run=context.run,
             conversation=context.conversation,

@@ -81,6 +81,7 @@ class RunContext:
     exchange: list[Prompted] = field(default_factory=list)
     used: list[Evidence] = field(default_factory=list)  # given to the model in this turn, or again relevant
     hits: list[Hit] = field(default_factory=list)
+    leads: list[str] = field(default_factory=list)  # what was searched for next, where one search was not enough
     tool: str = ""
     written: str = ""  # what a person has seen of the answer so far
     doubt: float | None = None  # the probability that no passage holds the answer; see `agent.reading`

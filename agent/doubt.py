@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from agent.evidence import Evidence
 from agent.grounding import coverage, support
+from agent.hops import chain
 from agent.mismatch import mismatch
 from agent.reading import Reading, in_another_row, place_of
 
@@ -41,21 +42,26 @@ _WEIGHTS = Signs(none=0.35, uncovered=0.9, nowhere=3.2, negated=2.8, opposite=1.
 
 def signs(reading: Reading, question: str, evidence: Sequence[Evidence]) -> Signs:
     """What code and model see."""
-    texts = [f"{item.source} {item.passage.heading}\n{item.passage.text}" for item in evidence]
     none = min(max(reading.none, _NEVER), _ALWAYS)
     there = bool(reading.words) and reading.words.casefold().strip(" .") not in _YES_NO
     exact = place_of(reading.words, question, evidence) if there else None
     place = exact or _retold(reading.words, evidence) if there else _nearest(question, evidence)
     elsewhere = place is None or (exact is not None and in_another_row(reading.words, question, evidence))
-    found = mismatch(question, reading.words, place) if place is not None else None
+    linked = chain(question, place, evidence) if place is not None else []
+    found = mismatch(question, reading.words, place, map(_whole, linked)) if place is not None else None
+    together = ["\n".join(map(_whole, [place, *linked]))] if place is not None and linked else []
     return Signs(
         none=math.log(none / (1 - none)),
-        uncovered=1 - coverage(question, texts),
+        uncovered=1 - coverage(question, [*map(_whole, evidence), *together]),
         nowhere=float(there and elsewhere),
         negated=float(found is not None and found.negated),
         opposite=float(found is not None and found.opposite),
         strangers=float(found is not None and bool(found.strangers)),
     )
+
+
+def _whole(item: Evidence) -> str:
+    return f"{item.source} {item.passage.heading}\n{item.passage.text}"
 
 
 def _nearest(question: str, evidence: Sequence[Evidence]) -> Evidence | None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.contrast import denies, reverses
 from agent.evidence import Evidence
-from agent.words import QUESTION_WORDS, content_words, word_set
+from agent.words import QUESTION_WORDS, content_words, folded, stands_in, word_set
 
 __all__ = [
     "Checked",
@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 SUPPORT_THRESHOLD = 0.5  # share of a sentence's content words that its passage must hold
+_HELD = 1000  # more than any number of shared words
 _MARK = re.compile(r"\s*\[\s*(\d{1,4}(?:\s*[,;]\s*\d{1,4})*)\s*\]")
 _SENTENCE_END = re.compile(
     r"(?<=[.!?…。！？])[\"'”’)\]]*(?:\s*\[[\d ,;]+\])*\s+(?=[\"'“‘(\[]?[^\W\d_a-z]|[\"'“]?\d)|\n+"
@@ -137,30 +138,37 @@ def _number_inside(word: str, passage: str) -> bool:
     )
 
 
-def best_span(sentence: str, passage: str) -> tuple[int, int]:
-    """The piece of a passage that a sentence leans on most: offsets `start, end` into the passage's text."""
+def best_span(sentence: str, passage: str, words: str = "") -> tuple[int, int]:
+    """The piece of a passage that a sentence leans on most: offsets `start, end` into the passage's text.
+
+    Args:
+        words: Of the answer: where some pieces hold them, only these count.
+    """
     wanted = set(content_words(sentence))
+    copied = folded(words)
     best, span, cursor = -1.0, (0, len(passage)), 0
     for piece in sentences(passage):
         start = passage.find(piece, cursor)
         if start < 0:
             continue
         cursor = start + len(piece)
-        words = content_words(piece)
-        shared = len(wanted & set(words))
-        score = shared - 0.01 * len(words)
+        held = content_words(piece)
+        score = len(wanted & set(held)) - 0.01 * len(held) + (_HELD if stands_in(copied, folded(piece)) else 0)
         if score > best:
             best, span = score, (start, cursor)
     return span
 
 
-def check_answer(text: str, evidence: Sequence[Evidence], question: str = "", *, complete: bool = True) -> Checked:
+def check_answer(
+    text: str, evidence: Sequence[Evidence], question: str = "", *, words: str = "", complete: bool = True
+) -> Checked:
     """Set every mark by code; see the module's docstring for what that covers.
 
     Args:
         text: What the model wrote, with or without marks of its own.
         evidence: What it was given.
         question: What was asked.
+        words: The fewest words that are the answer: a sentence that holds them cites a passage that does, too.
         complete: False while the text is still being written: the last sentence then gets no mark yet.
     """
     given = {item.n: item for item in evidence}
@@ -176,6 +184,7 @@ def check_answer(text: str, evidence: Sequence[Evidence], question: str = "", *,
             continue
         claimed = [n for n in _claimed(raw) if n in given]
         sentence = _check_sentence(bare.strip(), claimed, given.values(), question)
+        sentence = _with_their_place(sentence, folded(words), given.values())
         checked.append(sentence)
         out.append(bare + "".join(f" [{n}]" for n in sentence.numbers) + gap)
     return Checked(text="".join(out).strip() if complete else "".join(out), sentences=tuple(checked))
@@ -194,6 +203,17 @@ def _contradicts(sentence: str, passage: str) -> bool:
 def _bears_out(sentence: str, passage: str, question: str) -> float:
     score = support(sentence, passage, question)
     return 0.0 if score >= SUPPORT_THRESHOLD and _contradicts(sentence, passage) else score
+
+
+def _with_their_place(sentence: CheckedSentence, words: str, evidence: Iterable[Evidence]) -> CheckedSentence:
+    """Its sources, and one in which the words stand: of two steps the second bears out the fewest of a sentence."""
+    if not sentence.numbers or not stands_in(words, folded(sentence.text)):
+        return sentence
+    holding = [item for item in evidence if stands_in(words, folded(f"{item.passage.heading}\n{item.passage.text}"))]
+    if not holding or any(item.n in sentence.numbers for item in holding):
+        return sentence
+    best = max(holding, key=lambda item: support(sentence.text, item.passage.text))
+    return replace(sentence, numbers=(*sentence.numbers, best.n))
 
 
 def _check_sentence(bare: str, claimed: list[int], evidence: Iterable[Evidence], question: str) -> CheckedSentence:

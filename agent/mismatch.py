@@ -43,13 +43,15 @@ class Mismatch:
     strangers: frozenset[str] = frozenset()  # names and years, folded
 
 
-def mismatch(question: str, words: str, place: Evidence) -> Mismatch:
+def mismatch(question: str, words: str, place: Evidence, beside: Iterable[str] = ()) -> Mismatch:
     """Hold a question against the sentence in which these words stand, and what is around it.
 
     Args:
         words: "" takes the sentence that has most to do with the question.
+        beside: Texts that lead to that place, where the question is answered in two steps: names may stand there.
     """
     sentence, around = _neighbourhood(question, words, place)
+    around = "\n".join([around, *beside])
     return Mismatch(
         negated=denies(question, sentence),
         opposite=reverses(question, sentence),

@@ -17,13 +17,15 @@ from typing import Any
 from agent.evidence import Evidence
 from agent.grounding import coverage, strip_marks
 from agent.mismatch import missing_names
-from agent.words import folded
+from agent.words import folded, stands_in
 
 __all__ = [
+    "CHOICE_TOKENS",
     "READ_SCHEMA",
     "READ_TOKENS",
     "Reading",
     "asks_for_words",
+    "choice_schema",
     "in_another_row",
     "place_of",
     "read",
@@ -36,6 +38,7 @@ READ_SCHEMA: dict[str, Any] = {
     "required": ["answer"],
     "additionalProperties": False,
 }
+CHOICE_TOKENS = 120
 _DATA_ROW = re.compile(r"^[^|:\n]{1,60}: [^|\n]*\| [^|:\n]{1,60}:.*$", re.MULTILINE)
 _NONE_WORDS = frozenset(["", "none", "n/a", "unknown", "not stated", "not given"])
 _OPEN = re.compile(
@@ -55,6 +58,19 @@ class Reading:
 
     words: str  # "" where it says that the passages do not hold the answer
     none: float  # the probability it gave to that, 0..1
+
+
+def choice_schema(choices: Sequence[str]) -> dict[str, Any]:
+    """What a reading looks like that may only choose: first the facts that decide it, then one of these or "none"."""
+    return {
+        "type": "object",
+        "properties": {
+            "facts": {"type": "string", "maxLength": 240},
+            "answer": {"type": "string", "enum": [*choices, "none"]},
+        },
+        "required": ["facts", "answer"],
+        "additionalProperties": False,
+    }
 
 
 def asks_for_words(question: str) -> bool:
@@ -92,23 +108,18 @@ def in_another_row(words: str, question: str, evidence: Sequence[Evidence]) -> b
     fits = False
     for item in evidence:
         rows, rest = _DATA_ROW.findall(item.passage.text), folded(_DATA_ROW.sub("", item.passage.text))
-        if _stands(wanted, rest):
+        if stands_in(wanted, rest):
             return False
         about = f"{item.source}\n{item.passage.heading}\n{rest}"
-        fits |= any(_stands(wanted, folded(row)) and not missing_names(question, [about, row]) for row in rows)
+        fits |= any(stands_in(wanted, folded(row)) and not missing_names(question, [about, row]) for row in rows)
     return not fits
 
 
 def place_of(words: str, question: str, evidence: Sequence[Evidence]) -> Evidence | None:
     """The passage in which these words stand; of several, the one that has most to do with the question."""
     wanted = folded(words)
-    holding = [item for item in evidence if _stands(wanted, folded(f"{item.passage.heading}\n{item.passage.text}"))]
+    holding = [item for item in evidence if stands_in(wanted, folded(f"{item.passage.heading}\n{item.passage.text}"))]
     return max(holding, key=lambda item: coverage(question, [item.passage.text]), default=None)
-
-
-def _stands(words: str, text: str) -> bool:
-    """Whether whole words stand in a text; both folded."""
-    return bool(words) and re.search(rf"(?<!\w){re.escape(words)}(?!\w)", text) is not None
 
 
 def _words(text: str) -> str:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-__all__ = ["QUESTION_WORDS", "content_words", "folded", "word_set"]
+__all__ = ["QUESTION_WORDS", "content_words", "folded", "stands_in", "word_set"]
 
 _QUOTES = str.maketrans("“”„‘’‚–—", "\"\"\"'''--")
 _GAPS = re.compile(r"\s+")
@@ -56,6 +56,16 @@ def folded(text: str) -> str:
     """
     text = unicodedata.normalize("NFKC", text).casefold().translate(_QUOTES)
     return _GAPS.sub(" ", _THOUSANDS.sub("", text)).strip()
+
+
+def stands_in(words: str, text: str) -> bool:
+    """Whether these words, whole, stand in a text; both folded. No words stand nowhere.
+
+    Example:
+        >>> stands_in("lamp", "the lamp of 10000 watts"), stands_in("lamp", "two lamps")
+        (True, False)
+    """
+    return bool(words) and re.search(rf"(?<!\w){re.escape(words)}(?!\w)", text) is not None
 
 
 @lru_cache(maxsize=512)

@@ -9,6 +9,7 @@ from langchain.agents.middleware import AgentMiddleware, AgentState
 from langchain_core.messages import AIMessage
 from langgraph.runtime import Runtime
 
+from agent.comparison import copied
 from agent.context import Part, RunContext
 from agent.contradiction import other_accounts, told
 from agent.evidence import Evidence
@@ -66,7 +67,7 @@ class CiteMiddleware(AgentMiddleware[Any, RunContext]):
                 self._record(context, {"refused": True, "doubt": round(part.doubt, 6)})
             return
         with context.step("check") as shown:
-            checked = check_answer(part.text, context.board.items, part.request)
+            checked = check_answer(part.text, context.board.items, part.request, words=copied(part.words))
             said_no = _says_no(part.text)
             words = "" if said_no else _words_alone(context, part)
             kept = _without_unsupported(checked) if checked.supported else words
@@ -128,15 +129,19 @@ def _why(checked: Checked, said_no: bool, context: RunContext) -> str:
     return "What the model wrote is borne out by no passage, so it is not shown."
 
 
-def cite(text: str, evidence: list[Evidence]) -> list[Citation]:
-    """The sources of an answer, one a number, quoting the place that its sentences lean on most."""
+def cite(text: str, evidence: list[Evidence], words: str = "") -> list[Citation]:
+    """The sources of an answer, one a number, quoting the place that its sentences lean on most.
+
+    Args:
+        words: The fewest words that are the answer: where a source holds them, that place is quoted.
+    """
     by_number: dict[int, list[str]] = {}
     given = {item.n: item for item in evidence}
     for sentence in check_answer(text, evidence).sentences:
         for n in sentence.numbers:
             by_number.setdefault(n, []).append(sentence.text)
     shown = {int(n) for n in re.findall(r"\[(\d+)\]", text)} & set(given)
-    return [_citation(given[n], " ".join(by_number.get(n, [text]))) for n in sorted(shown)]
+    return [_citation(given[n], " ".join(by_number.get(n, [text])), words) for n in sorted(shown)]
 
 
 def nearest(evidence: list[Evidence], question: str) -> list[Citation]:
@@ -145,9 +150,9 @@ def nearest(evidence: list[Evidence], question: str) -> list[Citation]:
     return [_citation(item, question) for item in ranked]
 
 
-def _citation(item: Evidence, sentence: str) -> Citation:
+def _citation(item: Evidence, sentence: str, words: str = "") -> Citation:
     passage = item.passage
-    start, end = best_span(sentence, passage.text)
+    start, end = best_span(sentence, passage.text, words)
     return Citation(
         n=item.n,
         document_id=passage.document_id,

@@ -92,11 +92,14 @@ class RecordMiddleware(AgentMiddleware[Any, RunContext]):
             self._record_retrieval(context)
 
     def _record_retrieval(self, context: RunContext) -> None:
+        contents = {f"passage {item.n}": item.passage.text for item in context.used}
+        if context.leads:
+            contents["further"] = json.dumps(context.leads, ensure_ascii=False)
         self._ledger.append(
             kind="retrieval",
             run=context.run,
             body={"found": len(context.hits), "given": [passage_facts(item) for item in context.used]},
-            contents={f"passage {item.n}": item.passage.text for item in context.used} or None,
+            contents=contents or None,
         )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Protocol
 
 from agent.context import RunContext
 from agent.evidence import Evidence, estimate_tokens
+from agent.hops import further, in_steps
 from agent.tools.table import QUERY, Tool, ToolResult
+from agent.words import folded
 from retrieval.document import DocumentInfo
 from retrieval.passage import Hit
 
@@ -16,6 +19,7 @@ __all__ = ["Searcher", "search_tool", "worth_reading"]
 
 FIRST_LIMIT = 6  # passages for the first question of a conversation
 LATER_LIMIT = 3  # and for later ones: what was read before is still in view
+STEP_LIMIT = 3  # and for either step of a question in two steps
 # Passages that score below this share of the best one are read only while there is little to read. In long texts they
 # cost time and mislead the model; among short ones the answer often stands in one of them.
 ENOUGH = 0.5
@@ -48,22 +52,14 @@ def search_tool(
         review: The guard on retrieved text; returns the evidence that may be read.
     """
 
+    steps = _Steps(library=library, top_k=top_k, evidence_tokens=evidence_tokens, review=review)
+
     def search(arguments: Mapping[str, Any], context: RunContext) -> ToolResult:
-        later = bool(context.board.items)
+        context.hits, context.leads = [], []
         texts = (str(arguments["query"]).strip(), context.request.strip())
-        queries = list(dict.fromkeys(text for text in texts if text))
-        hits = library.search(queries, top_k=top_k * 2, document_ids=context.documents)
-        context.hits = hits
-        new, known = context.board.take(
-            worth_reading(hits),
-            digest_of=lambda document_id: library.document(document_id).digest,
-            budget_tokens=evidence_tokens // 2 if later else evidence_tokens,
-            limit=min(LATER_LIMIT if later else FIRST_LIMIT, top_k),
-        )
-        kept = review(context, new)
-        context.board.drop({item.n for item in new} - {item.n for item in kept})
-        context.used = sorted([*known, *kept], key=lambda item: item.n)
-        return ToolResult(text=_given(kept, known), detail=_found(context.used))
+        new, known = steps.take(context, [text for text in dict.fromkeys(texts) if text])
+        context.used = sorted([*known, *new], key=lambda item: item.n)
+        return ToolResult(text=_given(new, known), detail=_found(context.used))
 
     return Tool(
         name="search_documents",
@@ -80,6 +76,47 @@ def search_tool(
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Steps:
+    """One look at the documents, or two where the first only says what to look for next."""
+
+    library: Searcher
+    top_k: int
+    evidence_tokens: int
+    review: Callable[[RunContext, Sequence[Evidence]], list[Evidence]]
+
+    def take(self, context: RunContext, queries: list[str]) -> tuple[list[Evidence], list[Evidence]]:
+        """The evidence that the model has not read yet and may read, and what it has read before."""
+        more = in_steps(context.request)
+        usual = LATER_LIMIT if context.board.items else FIRST_LIMIT
+        hits = self._hits(context, queries)
+        new, known = self._step(context, worth_reading(hits), STEP_LIMIT if more else usual)
+        if more and (leads := further(context.request, _by_score([*new, *known]))):
+            context.leads = list(leads.values())
+            with context.step("further", ", ".join(leads), title="Look further", doing="Looking further"):
+                hits = [hit for hit in self._hits(context, context.leads) if _holds_one(hit, leads)]
+                then, again = self._step(context, worth_reading(hits), STEP_LIMIT)
+            new, known = [*new, *then], _once([*known, *(item for item in again if item not in new)])
+        return new, known
+
+    def _hits(self, context: RunContext, queries: list[str]) -> list[Hit]:
+        hits = self.library.search(queries, top_k=self.top_k * 2, document_ids=context.documents)
+        context.hits = [*context.hits, *hits]
+        return hits
+
+    def _step(self, context: RunContext, hits: Sequence[Hit], limit: int) -> tuple[list[Evidence], list[Evidence]]:
+        """What the guard lets through of the new ones, and what is known."""
+        new, known = context.board.take(
+            hits,
+            digest_of=lambda document_id: self.library.document(document_id).digest,
+            budget_tokens=self.evidence_tokens // 2 if limit < FIRST_LIMIT else self.evidence_tokens,
+            limit=min(limit, self.top_k),
+        )
+        kept = self.review(context, new)
+        context.board.drop({item.n for item in new} - {item.n for item in kept})
+        return kept, known
+
+
 def worth_reading(hits: Sequence[Hit]) -> list[Hit]:
     """Those that score nearly as well as the best one, and weaker ones while there is little to read."""
     through = accumulate(estimate_tokens(hit.passage.text) for hit in hits)
@@ -88,6 +125,20 @@ def worth_reading(hits: Sequence[Hit]) -> list[Hit]:
         for hit, tokens in zip(hits, through, strict=True)
         if hit.score >= ENOUGH * hits[0].score or hits[0].score <= 0 or tokens <= LITTLE
     ]
+
+
+def _by_score(evidence: Sequence[Evidence]) -> list[Evidence]:
+    return sorted(evidence, key=lambda item: -item.score)
+
+
+def _once(evidence: Sequence[Evidence]) -> list[Evidence]:
+    return list({item.n: item for item in evidence}.values())
+
+
+def _holds_one(hit: Hit, names: Iterable[str]) -> bool:
+    """Whether one of these names stands in the passage or over it."""
+    text = folded(f"{hit.passage.document_name} {hit.passage.heading} {hit.passage.text}")
+    return any(folded(name) in text for name in names)
 
 
 def _found(used: Sequence[Evidence]) -> str:

@@ -19,18 +19,27 @@ _NEGATION = re.compile(
     r"|rarely|hardly|absent|missing|nicht|kein\w*|nie|niemand|nichts|ohne)\b",
     re.IGNORECASE,
 )
+_QUOTED = re.compile(r"[\"“][^\"”\n]*[\"”]")
+_BEGINS = re.compile(r"(?:^|[.!?:;\n])\W*$")  # what stands before the first word of a sentence
 _PREFIXES = ("un", "in", "im", "ir", "il", "dis", "non", "mis")
 _WORD = re.compile(r"[^\W_]+(?:[.,'’\-][^\W_]+)*")
 
 
 def denies(text: str, other: str) -> bool:
-    """Whether the text has a negation, and the other none.
+    """Whether the text has a negation, and the other none; one that is part of a title is none.
 
     Example:
         >>> denies("Who did not light it?", "Brandt lit it."), denies("It was never lit.", "Nobody lit it.")
         (True, False)
+        >>> denies('Who sang "A Man Without Love"?', "Humperdinck sang it.")
+        False
     """
-    return bool(_NEGATION.search(text)) and not _NEGATION.search(other)
+    return _has_negation(text) and not _has_negation(other)
+
+
+def _has_negation(text: str) -> bool:
+    found = _NEGATION.finditer(_QUOTED.sub("", text))
+    return any(match.group().islower() or _BEGINS.search(match.string[: match.start()]) for match in found)
 
 
 def reverses(text: str, other: str) -> bool:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agent.comparison import laid_side_by_side
 from agent.evidence import Evidence
 from agent.grounding import coverage, support
 from agent.hops import chain
@@ -45,7 +46,7 @@ def signs(reading: Reading, question: str, evidence: Sequence[Evidence]) -> Sign
     none = min(max(reading.none, _NEVER), _ALWAYS)
     there = bool(reading.words) and reading.words.casefold().strip(" .") not in _YES_NO
     exact = place_of(reading.words, question, evidence) if there else None
-    place = exact or _retold(reading.words, evidence) if there else _nearest(question, evidence)
+    place = exact or _retold(reading.words, question, evidence) if there else _nearest(question, evidence)
     elsewhere = place is None or (exact is not None and in_another_row(reading.words, question, evidence))
     linked = chain(question, place, evidence) if place is not None else []
     found = mismatch(question, reading.words, place, map(_whole, linked)) if place is not None else None
@@ -69,10 +70,17 @@ def _nearest(question: str, evidence: Sequence[Evidence]) -> Evidence | None:
     return max(evidence, key=lambda item: coverage(question, [item.passage.text]), default=None)
 
 
-def _retold(words: str, evidence: Sequence[Evidence]) -> Evidence | None:
-    """The passage that bears out nearly all of the words, which a small model seldom copies letter by letter."""
+def _retold(words: str, question: str, evidence: Sequence[Evidence]) -> Evidence | None:
+    """The passage that bears out nearly all of the words, which a small model seldom copies letter by letter.
+
+    Of things laid side by side the words may come from the passages of all of them.
+    """
     best = max(evidence, key=lambda item: support(words, item.passage.text), default=None)
-    return best if best is not None and support(words, best.passage.text) >= _NEARLY_ALL else None
+    if best is None:
+        return None
+    among = [best, *chain(question, best, evidence)] if laid_side_by_side(question) else [best]
+    together = "\n".join(item.passage.text for item in among)
+    return best if support(words, together) >= _NEARLY_ALL else None
 
 
 def doubt(reading: Reading, question: str, evidence: Sequence[Evidence]) -> float:

@@ -69,13 +69,22 @@ class RecordMiddleware(AgentMiddleware[Any, RunContext]):
         asked = {"query": query} if query else {"arguments": json.dumps(arguments, ensure_ascii=False, default=str)}
         body = {"tool": name, "by": context.routed_by, **context.progress}
         self._ledger.append(kind="plan", run=context.run, body=body, contents=asked if arguments else None)
-        clock = "search" if tool.result == "passages" else "tools"
+        clock, before = "search" if tool.result == "passages" else "tools", len(context.used)
         with context.step(name, query, clock=clock, title=tool.title, doing=tool.doing) as shown:
             result = handler(request)
             if isinstance(result, ToolMessage):
                 shown["detail"] = _tool_detail(result)
         if isinstance(result, ToolMessage):
+            if tool.result == "passages" and context.leads:  # a second look, decided by what the first one brought
+                then = json.dumps({"queries": context.leads}, ensure_ascii=False)
+                self._ledger.append(
+                    kind="plan", run=context.run, body={**body, "by": "rule"}, contents={"arguments": then}
+                )
             self._record_result(context, tool, result)
+            if tool.result == "passages":
+                self._record_retrieval(context, context.used, found=len(context.hits))
+            elif cited := context.used[before:]:  # a tool that reads by itself adds what its own answer cites
+                self._record_retrieval(context, cited, found=len(cited))
         return result
 
     def _record_result(self, context: RunContext, tool: Tool, result: ToolMessage) -> None:
@@ -88,18 +97,13 @@ class RecordMiddleware(AgentMiddleware[Any, RunContext]):
         if brought is not None and brought.artifacts:
             body["artifacts"] = [artifact_facts(one) for one in brought.artifacts]
         self._ledger.append(kind="tool_call", run=context.run, body=body)
-        if tool.result == "passages":
-            self._record_retrieval(context)
 
-    def _record_retrieval(self, context: RunContext) -> None:
-        contents = {f"passage {item.n}": item.passage.text for item in context.used}
-        if context.leads:
-            contents["further"] = json.dumps(context.leads, ensure_ascii=False)
+    def _record_retrieval(self, context: RunContext, given: Sequence[Evidence], *, found: int) -> None:
         self._ledger.append(
             kind="retrieval",
             run=context.run,
-            body={"found": len(context.hits), "given": [passage_facts(item) for item in context.used]},
-            contents=contents or None,
+            body={"found": found, "given": [passage_facts(item) for item in given]},
+            contents={f"passage {item.n}": item.passage.text for item in given} or None,
         )
 
 

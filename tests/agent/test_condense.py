@@ -90,6 +90,8 @@ def test_a_summary_keeps_only_what_the_text_bears_out(shelf: Shelf, tmp_path: Pa
     assert [(one.document, one.page) for one in answer.citations] == [("trust-report.pdf", 1), ("trust-report.pdf", 2)]
     assert all(one.quote in TRUST[one.page - 1] for one in answer.citations)
     assert "part 1 of 1: 2 points" in [one.detail for one in house.updates if isinstance(one, Step)]
+    [given] = [body["given"] for body in house.bodies("retrieval")]
+    assert [one["n"] for one in given] == [1, 2]  # what it cites is on record as what it was given
 
 
 def test_a_stop_ends_a_summary_and_what_was_written_is_kept(shelf: Shelf, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from agent.reading import (
     read,
 )
 from agent.tools.table import ToolResult, ToolTable
+from backends.llm.circles import CIRCLES, first_turn
 
 __all__ = ["Answerer"]
 
@@ -77,7 +78,7 @@ class Answerer:
                 return self._from_passages(context, result.text)
             case "material":
                 ask = _MATERIAL.format(tool=tool.title, text=result.text, question=context.request)
-                return Part.of(context, self._write(context, ask))
+                return Part.of(context, self._write(context, ask, marked=True))
             case "final":
                 # Behind the plan, so that what was read stays a prefix: a later question may ask for "the same in red".
                 plan = context.exchange.pop()
@@ -150,5 +151,6 @@ class Answerer:
             )
             show(context, gate.finish())
             context.text_mark = said.metadata.get("text_mark")
-        context.exchange.append(Prompted(role="assistant", content=said.text))
-        return unwrapped(said.text)
+        text = first_turn(said.text) if said.metadata.get("finish_reason") == CIRCLES else said.text
+        context.exchange.append(Prompted(role="assistant", content=text))
+        return unwrapped(text)

@@ -32,17 +32,27 @@ from provenance.errors import (
 )
 from provenance.whole_file import write_whole
 
-__all__ = ["PREFERRED", "Deliver", "Drawer", "Drawn", "DrawnFile", "Made", "Source", "png"]
+__all__ = ["PREFERRED", "Deliver", "Drawer", "Drawn", "DrawnFile", "Leaving", "Made", "Source", "png"]
 
 # The first that has weights draws when nobody chose.
 PREFERRED = ("diffusers", "diffusion", "autoregressive", "flow", "vae", "gan")
 _MIXES, _WEIGHS = "vae", "flow"  # the families that take pictures apart, and know how likely one is
 
 
-class Deliver(Protocol):
-    """Marks and signs a picture on its way out: PNG bytes to PNG bytes. `record` is the run's id."""
+class Leaving(Protocol):
+    """A picture that is marked and signed, and what the ledger says about that."""
 
-    def __call__(self, data: bytes, *, record: str) -> bytes: ...
+    @property
+    def data(self) -> bytes: ...
+
+    @property
+    def facts(self) -> dict[str, Any]: ...
+
+
+class Deliver(Protocol):
+    """Marks and signs a picture on its way out, PNG or SVG bytes. `record` is the run's id."""
+
+    def __call__(self, data: bytes, *, record: str) -> Leaving: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -327,7 +337,12 @@ class Drawer:
             raise StorageError("The picture could not be stored as SVG.", hint="Free some space; try again.") from exc
 
     def _delivered(self, data: bytes, run: str) -> bytes:
-        return data if self._deliver is None else self._deliver(data, record=run)
+        """Marked and signed, which is on record before anybody sees it."""
+        if self._deliver is None:
+            return data
+        leaving = self._deliver(data, record=run)
+        self._ledger.append(kind="mark", run=run, body=leaving.facts)
+        return leaving.data
 
     def _store(self, picture: Picture, data: bytes, run: str, n: int) -> DrawnFile:
         width, height = _size(data)

@@ -40,7 +40,8 @@ def run(*, data: str | None = None, limit: int = 0, seed: int = 0, **_options: A
     folder = data or str(Path(__file__).resolve().parents[2] / "shared" / "eval" / "photos_mixed")
     total = limit or PICTURES
     jobs = [(folder, total // _SHARES + (n < total % _SHARES), f"{seed} {n}") for n in range(_SHARES)]
-    with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    with multiprocessing.get_context("spawn").Pool(cores) as pool:
         found = sum(pool.starmap(_share_of, [job for job in jobs if job[1]]))
     return {"pictures": total, "false finds": found, "bound by design": LIMIT * total}
 

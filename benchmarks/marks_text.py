@@ -33,6 +33,7 @@ from provenance.textmark.words import carriers
 __all__ = ["human_texts", "replaced", "run"]
 
 ANSWER_TOKENS = 300
+LONG = 200  # tokens: from here on a text must be found
 EVERY_NTH = 3  # perplexity is measured on every third text
 LENGTHS = (50, 100, 150, 200, 250, 300)  # tokens
 HUMAN_KEYS = 24
@@ -71,7 +72,6 @@ def run(
         questions: How many questions about a passage are answered with and without the mark; 0 leaves it out.
     """
     human = human_texts(data_folder(data))
-    false_alarms = {length: _false_alarms(human, length, seed) for length in (100, 200, 300)}
     writer = _Writer(model=model, strength=strength, temperature=temperature, seed=seed)
     try:
         texts = writer.texts(limit or 100)
@@ -79,8 +79,10 @@ def run(
         times = writer.times(5)
     finally:
         writer.close()
+    false_alarms = {length: _false_alarms(human, length, seed) for length in (100, 200, 300)}
     marked = [row for row in texts if row["marked"]]
     plain = [row for row in texts if not row["marked"]]
+    long = [row for row in marked if row["tokens"] >= LONG]
     curve = {length: _found(marked, length) for length in LENGTHS}
     drawn = Path(plot) if plot else writer.kept.with_suffix(".svg")
     drawn.write_text(plot_curve(curve, false_alarms), encoding="utf-8")
@@ -91,17 +93,21 @@ def run(
         "temperature": temperature,
         "texts": len(marked),
         "found_by_tokens": {str(length): share for length, share in curve.items()},
-        "found_whole_text": _found(marked, None),
-        "found_after_a_fifth_replaced": _found(marked, None, lambda row: replaced(row["text"], spare, 0.2, row["i"])),
-        "found_200_tokens_after_a_fifth_replaced": _found(
-            marked, 200, lambda row: replaced(_first(row, 200), spare, 0.2, row["i"])
+        "found_of_200_tokens_and_more": _found(long, None),
+        "found_shorter": _found([row for row in marked if row["tokens"] < LONG], None),
+        "found_after_a_fifth_replaced": _found(long, None, lambda row: replaced(row["text"], spare, 0.2, row["i"])),
+        "found_first_200_tokens_after_a_fifth_replaced": _found(
+            long, LONG, lambda row: replaced(_first(row, LONG), spare, 0.2, row["i"])
         ),
-        "found_half_among_human_text": _found(marked, None, lambda row: _among(row, human)),
+        "found_half_among_human_text": _found(long, None, lambda row: _among(row, human)),
+        "ended_in_circles": {
+            name: sum(row["finish"] == "circles" for row in rows)
+            for name, rows in (("marked", marked), ("unmarked", plain))
+        },
         "unmarked_called_marked": _found(plain, None),
         "curve": str(drawn),
         "human_false_alarms": {str(length): value for length, value in false_alarms.items()},
-        "perplexity_unmarked": _perplexity(plain),
-        "perplexity_marked": _perplexity(marked),
+        **_perplexities(marked, plain),
         "tokens_unmarked": statistics.mean(row["tokens"] for row in plain),
         "tokens_marked": statistics.mean(row["tokens"] for row in marked),
         **answers,
@@ -144,8 +150,9 @@ class _Writer:
         self._runtime.cleanup()
 
     def texts(self, count: int) -> list[dict[str, Any]]:
-        """`count` texts with the mark, each under a key of its own, and as many without."""
-        wanted = [(f"text-{i}-{marked}", i, marked) for i in range(count) for marked in (True, False)]
+        """`count` texts with the mark, each under a key of its own; then every third without, for perplexity."""
+        wanted = [(f"text-{i}-True", i, True) for i in range(count)]
+        wanted += [(f"text-{i}-False", i, False) for i in range(0, count, EVERY_NTH)]
         done = self._done()
         with ThreadPoolExecutor(2) as pool:  # the worker serves two at once
             list(pool.map(lambda one: done.get(one[0]) or self._text(*one), wanted))
@@ -172,11 +179,12 @@ class _Writer:
     def times(self, rounds: int) -> dict[str, Any]:
         """Milliseconds per token and to the first one, with and without the mark in turn."""
         seen: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
-        chat = self._chat(key_of(self._seed, 0))
-        chat.invoke("Hello.", max_tokens=4, text_mark=True)  # loads the weights, and tosses the coins of all words
+        chats = {True: self._chat(key_of(self._seed, 0)), False: self._chat(None)}
+        chats[True].invoke("Hello.", max_tokens=4, text_mark=True)  # loads the weights, tosses the coins of all words
         for number in range(rounds):
             for marked in (True, False) if number % 2 else (False, True):
-                answer = chat.invoke(f"Count from {number} upwards.", max_tokens=64, ignore_eos=True, text_mark=marked)
+                asked = f"Count from {number} upwards."
+                answer = chats[marked].invoke(asked, max_tokens=64, ignore_eos=True, text_mark=True)
                 timings = answer.response_metadata["timings"]
                 per_token = timings["predicted_ms"] / max(1, timings["predicted_tokens"] - 1)
                 seen[marked].append((per_token, timings["first_token_ms"]))
@@ -194,29 +202,31 @@ class _Writer:
         prompt = FORMS[i // len(TOPICS) % len(FORMS)].format(TOPICS[i % len(TOPICS)])
         # Sorting the whole vocabulary for its probabilities takes as long as a token: not for every text.
         wanted = {"logprobs": True, "top_logprobs": 1} if i % EVERY_NTH == 0 else {}
-        chat = self._chat(key_of(self._seed, i))
-        answer = chat.invoke(prompt, max_tokens=ANSWER_TOKENS, seed=i, text_mark=marked, **wanted)
+        chat = self._chat(key_of(self._seed, i) if marked else None)
+        answer = chat.invoke(prompt, max_tokens=ANSWER_TOKENS, seed=i, text_mark=True, **wanted)
         # llama.cpp reports what the model itself gave to the chosen token, the lean not counted.
         content = (answer.response_metadata.get("logprobs") or {}).get("content") or []
         logprobs = [float(token["logprob"]) for token in content if float(token["logprob"]) > -100]
         tokens = answer.usage_metadata["output_tokens"]
         row = {"i": i, "seed": self._seed, "marked": marked, "text": answer.text, "tokens": tokens}
+        row["finish"] = answer.response_metadata["finish_reason"]
         self._keep(name, row | {"logprob": sum(logprobs), "counted": len(logprobs)})
 
     def _answered(self, name: str, n: int, marked: bool, question: dict[str, Any]) -> None:
         asked = (
             f"[1] {question['context']}\n\nUsing the passage, answer in one or two sentences: {question['question']}"
         )
-        answer = self._chat(key_of(self._seed, n)).invoke(asked, max_tokens=80, seed=n, text_mark=marked)
+        chat = self._chat(key_of(self._seed, n) if marked else None)
+        answer = chat.invoke(asked, max_tokens=80, seed=n, text_mark=True)
         scores = [_f1(answer.text, gold) for gold in question["answers"]]
         holds = any(" ".join(_plain(gold)) in " ".join(_plain(answer.text)) for gold in question["answers"])
         self._keep(
             name, {"n": n, "marked": marked, "text": answer.text, "answer_f1": max(scores), "holds_answer": holds}
         )
 
-    def _chat(self, key: TextMarkKey) -> Any:
+    def _chat(self, key: TextMarkKey | None) -> Any:
         with self._turn:  # the model takes its marker when it is built
-            self._marker = TextMarker(key, strength=self._strength)
+            self._marker = TextMarker(key, strength=self._strength) if key is not None else None
             return self._backend.chat_model()
 
     def _keep(self, name: str, row: dict[str, Any]) -> None:
@@ -306,10 +316,15 @@ def _found(rows: list[dict[str, Any]], tokens: int | None, change: Any = None) -
     found, coins = 0, 0
     for row in rows:
         text = change(row) if change else row["text"] if tokens is None else _first(row, tokens)
-        look = TextMarkDetector(lambda row=row: [key_of(row["seed"], row["i"])]).read(text)  # type: ignore[misc]
-        found += look is not None and look.p_value <= LEVEL
+        found += _p_value(row, text) <= LEVEL
         coins += len(set(carriers(text)))
     return {"share": found / max(1, len(rows)), "texts": len(rows), "coins": coins / max(1, len(rows))}
+
+
+def _p_value(row: dict[str, Any], text: str | None = None) -> float:
+    """Of the text under its own key; of another text under that key, where one is given."""
+    look = TextMarkDetector(lambda: [key_of(row["seed"], row["i"])]).read(row["text"] if text is None else text)
+    return 1.0 if look is None else look.p_value
 
 
 def _among(row: dict[str, Any], human: list[str]) -> str:
@@ -319,8 +334,18 @@ def _among(row: dict[str, Any], human: list[str]) -> str:
     return f"{' '.join(other[:size])}\n{row['text']}\n{' '.join(other[size : 2 * size])}"
 
 
-def _perplexity(rows: list[dict[str, Any]]) -> float:
-    return math.exp(-sum(row["logprob"] for row in rows) / max(1, sum(row["counted"] for row in rows)))
+def _perplexities(marked: list[dict[str, Any]], plain: list[dict[str, Any]]) -> dict[str, float]:
+    """What the model itself thinks of its texts, per token; the ratio is over pairs of the same topic."""
+    told = {row["i"]: -row["logprob"] / row["counted"] for row in marked if row["counted"]}
+    pairs = [(told[row["i"]], -row["logprob"] / row["counted"]) for row in plain if row["counted"] and row["i"] in told]
+    more = [ours - theirs for ours, theirs in pairs]
+    return {
+        "perplexity_marked": math.exp(statistics.mean(ours for ours, _theirs in pairs)),
+        "perplexity_unmarked": math.exp(statistics.mean(theirs for _ours, theirs in pairs)),
+        "perplexity_ratio": math.exp(statistics.mean(more)),
+        "perplexity_ratio_standard_error": statistics.stdev(more) / math.sqrt(len(more)) if len(more) > 1 else 0.0,
+        "perplexity_spread_of_unmarked_texts": statistics.pstdev(math.exp(theirs) for _ours, theirs in pairs),
+    }
 
 
 def _questions(folder: Path, count: int) -> list[dict[str, Any]]:

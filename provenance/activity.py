@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from sqlalchemy import Connection, select
 
@@ -14,7 +15,9 @@ from provenance.database import Database
 from provenance.runs import RunSummary, list_runs
 from provenance.tables import ledger_entry
 
-__all__ = ["Activity", "DayCount", "GuardCount", "activity", "runs_with"]
+__all__ = ["Activity", "DayCount", "GuardCount", "MarkCount", "activity", "runs_with"]
+
+MarkState = Literal["marked", "signed", "marked and signed", "neither"]
 
 MOST_RUNS = 5000
 
@@ -40,11 +43,21 @@ class GuardCount:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MarkCount:
+    """Things of one kind that left alike."""
+
+    what: str  # "texts", "pictures", "outlines" or "reports"
+    state: MarkState
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Activity:
     """The last days. `signed` counts files that left with a signature."""
 
     days: list[DayCount] = field(default_factory=list)
     guards: list[GuardCount] = field(default_factory=list)
+    marks: list[MarkCount] = field(default_factory=list)
     signed: int = 0
     models: list[str] = field(default_factory=list)
 
@@ -56,14 +69,15 @@ def activity(database: Database, *, days: int = 30) -> Activity:
     counts = Counter((run.at[:10], run.kind, run.model, _outcome(run)) for run in runs)
     with database.read() as conn:
         guards = _guards(conn, since)
-        signed = len(list(_bodies(conn, "export", since)))
+        marks = _marks(conn, since)
     return Activity(
         days=[
             DayCount(day=day, kind=kind, model=model, outcome=outcome, count=count)
             for (day, kind, model, outcome), count in sorted(counts.items())
         ],
         guards=[GuardCount(ring=ring, action=action, count=count) for (ring, action), count in sorted(guards.items())],
-        signed=signed,
+        marks=[MarkCount(what=what, state=state, count=count) for (what, state), count in sorted(marks.items())],
+        signed=sum(count for (_what, state), count in marks.items() if "signed" in state),
         models=sorted({run.model for run in runs if run.model}),
     )
 
@@ -94,6 +108,30 @@ def _outcome(run: RunSummary) -> str:
 def _guards(conn: Connection, since: str) -> Counter[tuple[str, str]]:
     bodies = (json.loads(body) for body in _bodies(conn, "guard", since))
     return Counter((str(body.get("ring", "")), str(body.get("action", ""))) for body in bodies)
+
+
+def _marks(conn: Connection, since: str) -> Counter[tuple[str, MarkState]]:
+    """What left with which mark. A text has no file to sign; whether it leans on the key's words, its answer says."""
+    found: Counter[tuple[str, MarkState]] = Counter()
+    drawn = delivered = 0
+    for body in map(json.loads, _bodies(conn, "answer", since)):
+        if body.get("task") == "image":
+            drawn += len(body.get("pictures", ()))
+        elif body.get("artifacts"):
+            drawn += sum(one.get("kind") == "image" for one in body["artifacts"])
+        elif body.get("task") is None and not body.get("refused"):
+            found["texts", "marked" if body.get("text_mark") else "neither"] += 1
+    for body in map(json.loads, _bodies(conn, "mark", since)):
+        if body.get("mime") == "image/svg+xml":
+            found["outlines", "signed"] += 1
+        else:
+            delivered += 1
+            found["pictures", "marked and signed" if body.get("image_mark") else "signed"] += 1
+    if drawn > delivered:
+        found["pictures", "neither"] = drawn - delivered  # from before marks were put on record, or without a key
+    if reports := len(list(_bodies(conn, "export", since))):
+        found["reports", "signed"] = reports
+    return found
 
 
 def _bodies(conn: Connection, kind: str, since: str) -> Iterable[str]:

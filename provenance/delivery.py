@@ -9,9 +9,11 @@ other keeps: whoever strips the metadata leaves the mark, which names the record
 
 from __future__ import annotations
 
+import hashlib
 import io
+import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -45,6 +47,14 @@ class Delivered:
     height: int
     mark: int | None
     psnr: float | None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the ledger writes down about it: what it carries, never the mark's number."""
+        marked = {} if self.mark is None else {"image_mark": ALGORITHM}
+        seen = {} if self.psnr is None or not math.isfinite(self.psnr) else {"psnr": round(self.psnr, 2)}
+        digest = hashlib.sha256(self.data).hexdigest()
+        return {"file": digest, "mime": self.mime, "signed": True, **marked, **seen}
 
 
 class Deliverer:

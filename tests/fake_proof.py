@@ -20,6 +20,7 @@ from ui.proof_api import (
     ExportedFile,
     GuardRow,
     KeyRow,
+    MarkRow,
     ProofRow,
     Proofs,
     Replayed,
@@ -86,7 +87,8 @@ class FakeProof:
             DayRow(day=row.at[:10], kind=row.kind, model=row.model, outcome=_outcome(row), count=1) for row in runs
         ]
         guards = [GuardRow(ring="input", action="redact", count=2)]
-        return ActivityState(days=counted, guards=guards, models=sorted({row.model for row in runs}))
+        marks = [MarkRow(what="texts", state="marked", count=2), MarkRow(what="pictures", state="neither", count=1)]
+        return ActivityState(days=counted, guards=guards, marks=marks, models=sorted({row.model for row in runs}))
 
     def pack(self, run: str, *, private: bool = True) -> ExportedFile:
         return ExportedFile(name=f"wherefrom-{run}.zip", mime="application/zip", data=b"PK" + run.encode())

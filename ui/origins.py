@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from provenance.credentials.sign import CredentialSigner
     from provenance.credentials.store import ManifestStore
     from provenance.database import Database
-    from provenance.delivery import Deliverer
+    from provenance.delivery import Delivered, Deliverer
     from provenance.imagemark.keys import ImageMarkKeys
     from provenance.imagemark.marker import ImageMarkReader
     from provenance.textmark.keys import TextMarkKeys
@@ -116,13 +116,13 @@ def deliverer(settings: Settings) -> Deliverer:
     return Deliverer(signer(settings), manifest_store(settings), image_mark_keys(settings).current())
 
 
-def picture_delivery(settings: Settings) -> Callable[..., bytes]:
+def picture_delivery(settings: Settings) -> Callable[..., Delivered]:
     """What marks, signs and keeps each picture that is drawn here (`agent.drawing.Deliver`)."""
 
-    def deliver(data: bytes, *, record: str) -> bytes:
+    def deliver(data: bytes, *, record: str) -> Delivered:
         from provenance.credentials.disclosure import Disclosure
 
-        return deliverer(settings).deliver(data, Disclosure(record=record)).data
+        return deliverer(settings).deliver(data, Disclosure(record=record))
 
     return deliver
 

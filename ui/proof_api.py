@@ -21,6 +21,7 @@ __all__ = [
     "ExportedFile",
     "GuardRow",
     "KeyRow",
+    "MarkRow",
     "Mention",
     "ProofApi",
     "ProofRow",
@@ -188,11 +189,20 @@ class GuardRow(_Wire):
     count: int
 
 
+class MarkRow(_Wire):
+    """Things of one kind that left alike; see `provenance.activity`."""
+
+    what: str
+    state: str  # "marked", "signed", "marked and signed" or "neither"
+    count: int
+
+
 class ActivityState(_Wire):
-    """What was made, by which model, what was blocked, and what left signed."""
+    """What was made, by which model, what was blocked, and what left marked or signed."""
 
     days: list[DayRow] = Field(default_factory=list)
     guards: list[GuardRow] = Field(default_factory=list)
+    marks: list[MarkRow] = Field(default_factory=list)
     signed: int = 0
     models: list[str] = Field(default_factory=list)
 

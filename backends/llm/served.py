@@ -12,18 +12,19 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import httpx
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import BaseMessage
-from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from backends.cancellation import current_cancellation
+from backends.llm.circles import CIRCLES, Circles
 from backends.llm.streamed import StreamedChatModel
 from backends.llm.wire import (
     bias_pairs,
@@ -98,6 +99,7 @@ class ServedChatModel(StreamedChatModel):
         self, messages: list[BaseMessage], *, stop: list[str] | None, **kwargs: Any
     ) -> Generator[ChatGenerationChunk]:
         mark: TextMarker | None = kwargs.pop("mark", None)
+        circles = Circles() if kwargs.pop("prose", False) else None
         own_bias = kwargs.get("logit_bias")
         if mark is not None and (lean := self._bias(mark)):
             kwargs["logit_bias"] = lean | bias_pairs(own_bias)
@@ -105,13 +107,14 @@ class ServedChatModel(StreamedChatModel):
             mark = None  # its vocabulary has no whole words: nothing would be marked, so nothing is claimed
         params = self._identifying_params | self.extra | kwargs | {"stop": stop or None}
         body = request_body(messages, model=params.pop("model"), params=params)
-        answer = _Answer(model=body["model"], text_mark=mark.facts() if mark is not None else None)
+        answer = _Answer(body["model"], text_mark=mark.facts() if mark is not None else None, circles=circles)
         try:
             yield from self._answer(answer, body)
         except GenerationError as exc:
             if mark is not None and not answer.heard and "logit_bias" in str(exc):
                 _log.warning("%s takes no logit_bias, so its text stays unmarked: %s", self.model, exc)
-                yield from self._write(messages, stop=stop, **(kwargs | {"logit_bias": own_bias}))
+                kwargs |= {"logit_bias": own_bias, "prose": circles is not None}
+                yield from self._write(messages, stop=stop, **kwargs)
                 return
             if answer.heard or not self.host.may_ask_again():
                 raise
@@ -127,12 +130,15 @@ class ServedChatModel(StreamedChatModel):
     def _answer(self, answer: _Answer, body: dict[str, Any]) -> Generator[ChatGenerationChunk]:
         with self.host.lease() as endpoint:
             answer.load_ms += endpoint.load_ms
-            for event in self._post(endpoint, body):
-                if chunk := answer.take(event):
-                    yield chunk
+            with closing(self._post(endpoint, body)) as heard:
+                for event in heard:
+                    if chunk := answer.take(event):
+                        yield chunk
+                    if answer.in_circles:
+                        break
             yield answer.close()
 
-    def _post(self, endpoint: Endpoint, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def _post(self, endpoint: Endpoint, body: dict[str, Any]) -> Generator[dict[str, Any]]:
         """The events of one streamed request. Leaving early closes the connection, which stops the server."""
         cancellation = current_cancellation()
         cancellation.raise_if_cancelled()
@@ -245,15 +251,19 @@ class _Request:
 class _Answer:
     """Gathers what the events say besides the text."""
 
-    def __init__(self, *, model: str, text_mark: dict[str, Any] | None = None) -> None:
+    def __init__(self, model: str, *, text_mark: dict[str, Any] | None = None, circles: Circles | None = None) -> None:
         self.load_ms = 0.0
         self._text_mark = text_mark
+        self._circles = circles
         self.heard = False  # the server said something
+        self.in_circles = False
         self._model, self._begun = model, time.perf_counter()
         self._finish = "stop"
         self._usage: UsageMetadata | None = None
         self._raw: dict[str, Any] = {}
         self._first_ms: float | None = None
+        self._pieces = 0
+        self._progress: dict[str, Any] = {}
 
     def take(self, event: dict[str, Any]) -> ChatGenerationChunk | None:
         self.heard = True
@@ -261,16 +271,33 @@ class _Answer:
         self._raw = event.get("timings") or self._raw
         choice = (event.get("choices") or [{}])[0]
         self._finish = choice.get("finish_reason") or self._finish
+        self._progress = event.get("prompt_progress") or self._progress
         chunk = text_chunk(event)
-        if chunk is not None and self._first_ms is None:
-            self._first_ms = round((time.perf_counter() - self._begun) * 1000, 3)
+        if chunk is not None:
+            self._pieces += 1
+            if self._first_ms is None:
+                self._first_ms = round((time.perf_counter() - self._begun) * 1000, 3)
+            self.in_circles = self._circles is not None and self._circles.closed(str(chunk.text))
         return chunk
 
     def close(self) -> ChatGenerationChunk:
+        if self.in_circles and self._usage is None:  # it was left before it could say its counts
+            self._finish = CIRCLES
+            self._usage = self._counted()
         timings = timings_of(self._raw, self._usage, first_token_ms=self._first_ms)
         timings["load_ms"] = round(self.load_ms, 3)
         return last_chunk(
             finish=self._finish, model=self._model, usage=self._usage, timings=timings, text_mark=self._text_mark
+        )
+
+    def _counted(self) -> UsageMetadata:
+        """Its tokens by what was heard: one a piece, and what the server told of the prompt while it read."""
+        sent, cached = (int(self._progress.get(name, 0)) for name in ("total", "cache"))
+        return UsageMetadata(
+            input_tokens=sent,
+            output_tokens=self._pieces,
+            total_tokens=sent + self._pieces,
+            input_token_details=InputTokenDetails(cache_read=cached),
         )
 
 

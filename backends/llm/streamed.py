@@ -39,7 +39,8 @@ class StreamedChatModel(BaseChatModel):
     ) -> Generator[ChatGenerationChunk]:
         """One answer; the last chunk has `chunk_position="last"` and the counts. Closing it stops the decoding.
 
-        `mark`, where it is among the keywords, is the `TextMarker` that this answer must carry.
+        `prose` among the keywords: it is written for a person, so it may be ended when it goes round in circles.
+        `mark`, where it is among them, is the `TextMarker` that this answer must carry.
         """
         raise NotImplementedError
 
@@ -53,8 +54,10 @@ class StreamedChatModel(BaseChatModel):
         stop = stop or kwargs.pop("stop", None)
         kwargs.pop("stop", None)
         forced = forced_schema(kwargs.get("tools"), kwargs.get("tool_choice")) if self.forces_tools else None
-        if kwargs.pop("text_mark", False) and self.text_mark is not None and is_free_text(kwargs):
-            kwargs["mark"] = self.text_mark
+        if kwargs.pop("text_mark", False) and is_free_text(kwargs):
+            kwargs["prose"] = True
+            if self.text_mark is not None:
+                kwargs["mark"] = self.text_mark
         if forced is None:
             yield from self._write(messages, stop=stop, **kwargs)
         else:  # the tools stay in the prompt, so that the model reads what they are for

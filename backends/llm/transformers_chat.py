@@ -12,6 +12,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from backends.cancellation import current_cancellation
+from backends.llm.circles import CIRCLES, Circles
 from backends.llm.decoding import Decoder, Outcome, Piece
 from backends.llm.loaded import LoadedModel
 from backends.llm.sampling import Choice, SamplingParams, bias_of
@@ -69,6 +70,7 @@ class TransformersChatModel(StreamedChatModel):
         loaded, decoder = self.runtime()
         load_ms = (time.perf_counter() - begun) * 1000
         mark: TextMarker | None = kwargs.pop("mark", None)
+        circles = Circles() if kwargs.pop("prose", False) else None
         lean = self._bias(mark, loaded)
         outcome, first_ms = Outcome(), None
         pieces = decoder.decode(
@@ -84,6 +86,10 @@ class TransformersChatModel(StreamedChatModel):
             if first_ms is None:
                 first_ms = (time.perf_counter() - begun) * 1000
             yield _chunk(piece, loaded)
+            if circles is not None and circles.closed(piece.text):
+                outcome.finish = CIRCLES
+                break
+        pieces.close()
         yield _closing(outcome, self.model, first_ms, load_ms, mark if lean else None)
 
     def _bias(self, mark: TextMarker | None, loaded: LoadedModel) -> Mapping[int, float]:

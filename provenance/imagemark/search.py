@@ -53,6 +53,12 @@ def carried(waves: Spectrum, pattern: Pattern) -> Complexes:
     return np.asarray(waves[pattern.v % TILE, pattern.u] * np.conj(pattern.carrier), np.complex128)
 
 
+def _pilots(waves: Spectrum, pattern: Pattern) -> Complexes:
+    """The same for the pilots alone: most of the search needs no more."""
+    heard = waves[pattern.v[:PILOTS] % TILE, pattern.u[:PILOTS]] * np.conj(pattern.carrier[:PILOTS])
+    return np.asarray(heard, np.complex128)
+
+
 def pilot_score(heard: Complexes) -> float:
     """How well the pilots agree, in standard deviations of chance."""
     pilots = heard[:PILOTS]
@@ -63,7 +69,7 @@ def pilot_score(heard: Complexes) -> float:
 def straight(flat: Plane, pattern: Pattern) -> Settled:
     """The plane taken as it is: nothing but scaling and colours was done to the picture."""
     waves = spectrum(flat)
-    return Settled(waves=waves, score=pilot_score(carried(waves, pattern)))
+    return Settled(waves=waves, score=pilot_score(_pilots(waves, pattern)))
 
 
 def prominence(flat: Plane) -> Plane:
@@ -110,7 +116,7 @@ def settle(flat: Plane, candidate: Candidate, pattern: Pattern, *, enough: float
     back, size = _back(flat, candidate)
     placed = _moved(flat, back, size)
     waves = spectrum(placed)
-    heard = carried(waves, pattern)
+    heard = _pilots(waves, pattern)
     shift = _shift(heard, pattern)
     score = pilot_score(heard * _turned(shift, pattern))
     if score < enough:
@@ -126,7 +132,7 @@ def settle(flat: Plane, candidate: Candidate, pattern: Pattern, *, enough: float
     reach = np.ceil(pattern_corners.max(axis=0) - origin).astype(int) + 1
     exact = np.column_stack([matrix, offset + matrix @ origin])
     waves = spectrum(_moved(flat, exact, (int(reach[0]), int(reach[1]))))
-    return Settled(waves=waves, score=pilot_score(carried(waves, pattern)))
+    return Settled(waves=waves, score=pilot_score(_pilots(waves, pattern)))
 
 
 def _back(flat: Plane, candidate: Candidate) -> tuple[Floats, tuple[int, int]]:
@@ -148,13 +154,13 @@ def _moved(flat: Plane, back: Floats, size: tuple[int, int]) -> Plane:
 def _shift(heard: Complexes, pattern: Pattern) -> Floats:
     """Where the pattern's origin lies, in whole pixels of a tile: the peak of what only the pilots say."""
     waves = np.zeros((TILE, TILE // 2 + 1), np.complex64)
-    waves[pattern.v[:PILOTS] % TILE, pattern.u[:PILOTS]] = heard[:PILOTS]
+    waves[pattern.v[:PILOTS] % TILE, pattern.u[:PILOTS]] = heard
     peak = int(np.argmax(scipy.fft.irfft2(waves, s=(TILE, TILE))))
     return np.array([peak % TILE, peak // TILE], np.float64)
 
 
 def _turned(shift: Floats, pattern: Pattern) -> Complexes:
-    angle = 2j * np.pi / TILE * (pattern.u * shift[0] + pattern.v * shift[1])
+    angle = 2j * np.pi / TILE * (pattern.u[:PILOTS] * shift[0] + pattern.v[:PILOTS] * shift[1])
     return np.asarray(np.exp(angle), np.complex128)
 
 
@@ -174,11 +180,13 @@ def _corrected(placed: Plane, shift: Floats, pattern: Pattern) -> Floats:
             if value > best:
                 best, wrong = value, trial
     # Gauss-Newton on the phases, each weighed by how much was heard.
+    across = (frequency[:, :, None] * frequency[:, None, :]).reshape(-1, 4)
+    beside = (basis[:, :, None] * basis[:, None, :]).reshape(-1, 9)
     for _ in range(_STEPS):
         left = patches * np.exp(1j * (basis @ wrong.T) @ frequency.T)
-        pull = np.einsum("pk,kd,pb->db", -left.imag, frequency, basis).reshape(-1)
+        pull = -(frequency.T @ (left.imag.T @ basis)).reshape(-1)
         weight = np.maximum(left.real, 0) + 0.1 * np.abs(left)
-        hold = np.einsum("pk,kd,ke,pb,pc->dbec", weight, frequency, frequency, basis, basis).reshape(6, 6)
+        hold = (across.T @ (weight.T @ beside)).reshape(2, 2, 3, 3).transpose(0, 2, 1, 3).reshape(6, 6)
         step = np.linalg.solve(hold + 1e-3 * np.trace(hold) / 6 * np.eye(6), pull)
         wrong = wrong + np.clip(step, -2, 2).reshape(2, 3)
     # A place x of the pattern lies at x + shift + wrong(x) in `placed`.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -136,9 +138,9 @@ def test_a_family_without_latents_says_so(drawer: Drawer) -> None:
 def test_a_picture_becomes_outlines_that_are_signed_like_it(ledger: Ledger, squares: Squares, tmp_path: Path) -> None:
     signed: list[str] = []
 
-    def deliver(data: bytes, *, record: str) -> bytes:
+    def deliver(data: bytes, *, record: str) -> Any:
         signed.append(record)
-        return data
+        return SimpleNamespace(data=data, facts={"signed": True})
 
     drawer = Drawer(ledger=ledger, guards=Guards(), family=lambda _name: squares, folder=tmp_path, deliver=deliver)
     run = new_run_id()
@@ -220,13 +222,14 @@ def test_the_first_family_that_can_run_draws(ledger: Ledger, tmp_path: Path) -> 
 
 
 def test_what_is_delivered_is_what_is_stored_and_recorded(ledger: Ledger, squares: Squares, tmp_path: Path) -> None:
-    def deliver(data: bytes, *, record: str) -> bytes:
-        return data + record.encode()
+    def deliver(data: bytes, *, record: str) -> Any:
+        return SimpleNamespace(data=data + record.encode(), facts={"signed": True})
 
     drawer = Drawer(ledger=ledger, guards=Guards(), family=lambda _name: squares, folder=tmp_path, deliver=deliver)
     run = new_run_id()
     [file] = drawer.draw(ImageRequest(prompt="fox"), run=run).files
     assert file.path.read_bytes().endswith(run.encode())
+    assert [json.loads(one.body) for one in ledger.entries(run=run, kind="mark")] == [{"signed": True}]
 
 
 def test_what_the_house_delivers_is_signed_and_names_its_record(ledger: Ledger, squares: Squares, home: Path) -> None:
@@ -247,3 +250,5 @@ def test_what_the_house_delivers_is_signed_and_names_its_record(ledger: Ledger, 
     with verifier(settings) as judge:
         verdict = judge.verify(file.path.read_bytes())
     assert verdict.verdict == "ours" and verdict.run == run
+    [mark] = [json.loads(one.body) for one in ledger.entries(run=run, kind="mark")]
+    assert mark["file"] == file.file_sha256 and mark["signed"] and mark["image_mark"] and mark["psnr"] >= 40

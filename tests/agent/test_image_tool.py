@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -58,9 +59,9 @@ class House:
 def test_a_picture_arrives_in_the_answer_with_its_facts(tmp_path: Path) -> None:
     marked: list[str] = []
 
-    def deliver(data: bytes, *, record: str) -> bytes:
+    def deliver(data: bytes, *, record: str) -> Any:
         marked.append(record)
-        return data + b"marked"
+        return SimpleNamespace(data=data + b"marked", facts={"image_mark": "m"})
 
     house = House(tmp_path, deliver=deliver)
     answer = house.ask("Draw a red fox in flat style, seed 7")

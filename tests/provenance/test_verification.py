@@ -258,6 +258,20 @@ def test_no_flipped_byte_of_the_file_changes_the_record_unseen(
         assert _everything(copy) == _everything(path)
 
 
+@pytest.mark.parametrize("share", [0.9, 0.5, 0.1, 0.003, 0.0])
+def test_a_file_cut_in_the_middle_is_found_and_left_as_it_is(sample: tuple[Path, Head], share: float) -> None:
+    path, head = sample
+    content = path.read_bytes()
+    copy = path.with_name("cut.db")
+    copy.write_bytes(content[: int(share * len(content))])
+    try:
+        found = _verify(copy, expected_head=head)
+    except StorageError:
+        return  # SQLite does not open it, and says so
+    assert not found.ok
+    assert copy.read_bytes()[:4096] == content[: int(share * len(content))][:4096]
+
+
 def _everything(path: Path) -> list[Entry]:
     database = Database(sqlite_url(path))
     entries = Ledger(database).entries(contents=True)

@@ -197,6 +197,7 @@ def test_the_charts_count_what_happened(engine: FakeEngine) -> None:
     assert not at.exception
     said = texts(at)
     assert "Runs a day" in said and "By model" in said and "What guards stopped or hid" in said
+    assert "What left marked or signed" in said and "0 of 1 pictures, 2 of 2 texts" in said
     rows = outcomes_by_day(engine.activity())
     assert {row["outcome"]: row["runs"] for row in rows} == {"answered": 1, "refused": 1, "failed": 1}
 

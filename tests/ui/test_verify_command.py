@@ -157,7 +157,7 @@ def test_a_picture_that_was_drawn_here_leaves_marked_and_signed(settings: Settin
     out = io.BytesIO()
     icon(64).save(out, "PNG")
     file, copy = tmp_path / "drawn.png", tmp_path / "copy.webp"
-    file.write_bytes(picture_delivery(settings)(out.getvalue(), record="r-1"))
+    file.write_bytes(picture_delivery(settings)(out.getvalue(), record="r-1").data)
     with Image.open(file) as image:
         assert image.size == (512, 512)
         image.save(copy, "WEBP", quality=80)

@@ -28,6 +28,7 @@ _TITLES = {
     "policy": "A guard policy came into force",
     "tool_permit": "A person decided about a tool",
     "answer": "Answer recorded",
+    "mark": "Picture marked and signed",
     "error": "Ended with an error",
     "stopped": "Stopped by a person",
     "ingest": "Documents handed in",

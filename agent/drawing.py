@@ -10,7 +10,7 @@ import copy
 import hashlib
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -50,9 +50,14 @@ class Leaving(Protocol):
 
 
 class Deliver(Protocol):
-    """Marks and signs a picture on its way out, PNG or SVG bytes. `record` is the run's id."""
+    """Marks and signs a picture on its way out, PNG or SVG bytes.
 
-    def __call__(self, data: bytes, *, record: str) -> Leaving: ...
+    Args:
+        record: The run's id.
+        sources: Files of the pictures that it was made of, so that their credentials are kept inside its own.
+    """
+
+    def __call__(self, data: bytes, *, record: str, sources: Sequence[bytes] = ()) -> Leaving: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -229,7 +234,8 @@ class Drawer:
             self._ledger.append(kind="error", run=run, body={"error": type(exc).__name__})
             raise
         seconds = time.perf_counter() - began
-        return self._answered(self._made(backend, None, drawn, seconds, run, purpose, parameters), run)
+        files = [self._file(source).read_bytes() for source in sources]
+        return self._answered(self._made(backend, None, drawn, seconds, run, purpose, parameters, sources=files), run)
 
     def likelihood(self, source: Source, *, prompt: str, style: str = "") -> float:
         """Bits a number of a stored picture under a prompt, as the flow family says; nothing is written down.
@@ -288,6 +294,7 @@ class Drawer:
         purpose: str,
         parameters: dict[str, Any],
         contents: dict[str, str] | None = None,
+        sources: Sequence[bytes] = (),
     ) -> Made:
         """Write down the model's part, then mark and sign."""
         who = backend.identity(chosen)
@@ -306,17 +313,20 @@ class Drawer:
             },
             contents=contents or {},
         )
-        files = tuple(self._delivered(png(picture), run) for picture in pictures)
+        files = tuple(self._delivered(png(picture), run, sources) for picture in pictures)
         return Made(pictures=tuple(pictures), files=files, model=who.model, seconds=seconds)
 
     def _own(self, source: Source) -> Picture:
         from agent.tracing import own_pixels
 
+        image = own_pixels(self._file(source).read_bytes())
+        return Picture(width=image.width, height=image.height, rgba=image.tobytes(), seed=0)
+
+    def _file(self, source: Source) -> Path:
         path = self._folder / source.run / f"{source.n}.png"
         if not path.is_file():
             raise NotFoundError(f"Drawing {source.run} has no picture {source.n}.")
-        image = own_pixels(path.read_bytes())
-        return Picture(width=image.width, height=image.height, rgba=image.tobytes(), seed=0)
+        return path
 
     def outlines(self, run: str, n: int) -> bytes:
         """A stored picture as SVG, signed; made once and kept beside it.
@@ -330,17 +340,17 @@ class Drawer:
         path = self._folder / run / f"{n}.svg"
         try:
             if not path.is_file():
-                data = self._delivered(traced(path.with_suffix(".png").read_bytes()), run)
-                write_whole(path, data)
+                drawn = path.with_suffix(".png").read_bytes()
+                write_whole(path, self._delivered(traced(drawn), run, [drawn]))
             return path.read_bytes()
         except OSError as exc:
             raise StorageError("The picture could not be stored as SVG.", hint="Free some space; try again.") from exc
 
-    def _delivered(self, data: bytes, run: str) -> bytes:
+    def _delivered(self, data: bytes, run: str, sources: Sequence[bytes]) -> bytes:
         """Marked and signed, which is on record before anybody sees it."""
         if self._deliver is None:
             return data
-        leaving = self._deliver(data, record=run)
+        leaving = self._deliver(data, record=run, sources=sources)
         self._ledger.append(kind="mark", run=run, body=leaving.facts)
         return leaving.data
 

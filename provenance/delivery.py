@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -73,6 +74,7 @@ class Deliverer:
         *,
         mime: Format = "image/png",
         parent: Parent | None = None,
+        inputs: Sequence[Parent] = (),
     ) -> Delivered:
         """The file to hand out.
 
@@ -82,6 +84,7 @@ class Deliverer:
             disclosure: Whose record it is, and how much the file tells of it.
             mime: What to write; an SVG stays one.
             parent: The file that was edited, where `picture` is not that file itself.
+            inputs: Files that it was put together from, where it is an edited version of none of them.
 
         Raises:
             PictureError: If the file is damaged, too large or no picture.
@@ -91,16 +94,23 @@ class Deliverer:
         if isinstance(picture, bytes):
             found = media_type(io.BytesIO(picture)) or ""
             if found == SVG:
-                data = self._signer.sign_bytes(picture, SVG, disclosure, parent=parent)
+                data = self._signer.sign_bytes(picture, SVG, disclosure, parent=parent, inputs=inputs)
                 return Delivered(data=data, mime=SVG, record=disclosure.record, width=0, height=0, mark=None, psnr=None)
             if parent is None and carries(picture, found):
                 parent = Parent(data=picture)
             with open_picture(picture) as image:
                 whole = _upright(image)
-            return self._pixels(whole, disclosure, mime, parent)
-        return self._pixels(_upright(picture), disclosure, mime, parent)
+            return self._pixels(whole, disclosure, mime, parent, inputs)
+        return self._pixels(_upright(picture), disclosure, mime, parent, inputs)
 
-    def _pixels(self, image: Image.Image, disclosure: Disclosure, mime: Format, parent: Parent | None) -> Delivered:
+    def _pixels(
+        self,
+        image: Image.Image,
+        disclosure: Disclosure,
+        mime: Format,
+        parent: Parent | None,
+        inputs: Sequence[Parent],
+    ) -> Delivered:
         before = enlarged(image)
         if mime == "image/jpeg" and before.mode in ("LA", "RGBA"):  # JPEG knows no transparency
             paper = Image.new("RGBA", before.size, (255, 255, 255, 255))
@@ -113,6 +123,7 @@ class Deliverer:
             mime,
             replace(disclosure, soft_binding=binding),
             parent=parent,
+            inputs=inputs,
         )
         from provenance.imagemark.embed import psnr
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,10 +119,19 @@ def deliverer(settings: Settings) -> Deliverer:
 def picture_delivery(settings: Settings) -> Callable[..., Delivered]:
     """What marks, signs and keeps each picture that is drawn here (`agent.drawing.Deliver`)."""
 
-    def deliver(data: bytes, *, record: str) -> Delivered:
+    def deliver(data: bytes, *, record: str, sources: Sequence[bytes] = ()) -> Delivered:
         from provenance.credentials.disclosure import Disclosure
+        from provenance.credentials.sign import Parent
 
-        return deliverer(settings).deliver(data, Disclosure(record=record))
+        given = [Parent(data=source) for source in sources]
+        house = deliverer(settings)
+        match given:
+            case []:
+                return house.deliver(data, Disclosure(record=record))
+            case [one]:
+                return house.deliver(data, Disclosure(record=record, origin="edited"), parent=one)
+            case _:
+                return house.deliver(data, Disclosure(record=record, origin="composite"), inputs=given)
 
     return deliver
 

@@ -7,7 +7,7 @@ signed = signer.sign_bytes(png, "image/png", Disclosure(record=run))
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,13 +48,23 @@ class CredentialSigner:
         self._certificates = certificates
         self._store = store
 
-    def sign_bytes(self, data: bytes, mime: str, disclosure: Disclosure, *, parent: Parent | None = None) -> bytes:
+    def sign_bytes(
+        self,
+        data: bytes,
+        mime: str,
+        disclosure: Disclosure,
+        *,
+        parent: Parent | None = None,
+        inputs: Sequence[Parent] = (),
+    ) -> bytes:
         """The same file with Content Credentials. What `data` itself carries already is kept as its parent.
+
+        `inputs` are files that it was made out of without being a version of one of them; they are kept, too.
 
         Raises:
             CredentialError: If the file is of another type than `mime` or damaged, or the key cannot be used.
         """
-        return self.sign(data, mime, disclosure, parent=parent).data
+        return self.sign(data, mime, disclosure, parent=parent, inputs=inputs).data
 
     def sign_file(self, path: Path, target: Path, disclosure: Disclosure, *, parent: Parent | None = None) -> Path:
         """`sign_bytes` on files. `target` appears whole or not at all. Raises as `sign_bytes`."""
@@ -68,7 +78,15 @@ class CredentialSigner:
             raise CredentialError(f"{path.name} could not be signed: {exc.strerror or 'it cannot be read'}.") from exc
         return target
 
-    def sign(self, data: bytes, mime: str, disclosure: Disclosure, *, parent: Parent | None = None) -> Signed:
+    def sign(
+        self,
+        data: bytes,
+        mime: str,
+        disclosure: Disclosure,
+        *,
+        parent: Parent | None = None,
+        inputs: Sequence[Parent] = (),
+    ) -> Signed:
         """As `sign_bytes`, with the manifest. Raises as `sign_bytes`."""
         found = _check(data, mime)
         if parent is None and carries(data, found):
@@ -79,7 +97,9 @@ class CredentialSigner:
         def describe(builder: Builder) -> None:
             if parent is not None:
                 builder.set_intent(C2paBuilderIntent.EDIT)
-                _add_parent(builder, parent)
+                _add(builder, parent, "parentOf")
+            for one in inputs:
+                _add(builder, one, "inputTo")
 
         manifest = disclosure.manifest(opened=parent is not None)
         signed = _signed(data, found, manifest, describe, self._certificates.identity())
@@ -141,11 +161,11 @@ def carries(data: bytes, mime: str) -> bool:
         return False  # damaged beyond reading: nothing to keep
 
 
-def _add_parent(builder: Builder, parent: Parent) -> None:
-    mime = media_type(io.BytesIO(parent.data)) or "application/octet-stream"
-    described = {"title": parent.title, "relationship": "parentOf", "format": mime}
+def _add(builder: Builder, given: Parent, relationship: str) -> None:
+    mime = media_type(io.BytesIO(given.data)) or "application/octet-stream"
+    described = {"title": given.title, "relationship": relationship, "format": mime}
     try:
-        builder.add_ingredient(described, mime, io.BytesIO(parent.data))
+        builder.add_ingredient(described, mime, io.BytesIO(given.data))
     except C2paError as exc:
         raise CredentialError(
             "The file that was edited is damaged, so its credentials cannot be kept.", hint="Edit an undamaged copy."

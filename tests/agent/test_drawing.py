@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -103,7 +103,13 @@ class Mixing(Squares):
 
 def test_pictures_are_made_out_of_pictures_and_that_is_written_down(ledger: Ledger, tmp_path: Path) -> None:
     mixing = Mixing(BackendContext(models_dir="", runtime_dir=""))
-    drawer = Drawer(ledger=ledger, guards=Guards(), family=lambda _name: mixing, folder=tmp_path)
+    given: list[list[bytes]] = []
+
+    def deliver(data: bytes, *, record: str, sources: Sequence[bytes] = ()) -> Any:
+        given.append(list(sources))
+        return SimpleNamespace(data=data, facts={})
+
+    drawer = Drawer(ledger=ledger, guards=Guards(), family=lambda _name: mixing, folder=tmp_path, deliver=deliver)
     first, second = new_run_id(), new_run_id()
     drawer.draw(ImageRequest(prompt="square", seed=200), run=first)
     drawer.draw(ImageRequest(prompt="square", seed=20), run=second)
@@ -113,6 +119,8 @@ def test_pictures_are_made_out_of_pictures_and_that_is_written_down(ledger: Ledg
     way = drawer.mix([red, dark], run=run, strength=0.5, seed=0, count=3)
     shades = [Image.open(file.path).convert("RGB").getpixel((0, 0))[0] for file in way.files]
     assert shades == [200, 200, 20]
+    files = [(tmp_path / source.run / "1.png").read_bytes() for source in (red, dark)]
+    assert given == [[], [], files, files, files], "what they were made of goes along, for its credentials"
     [call] = [event for event in record(ledger, run).events if event.kind == "model_call"]
     assert call.body["purpose"] == "between"
     assert call.body["parameters"]["of"] == [{"run": first, "n": 1}, {"run": second, "n": 1}]
@@ -138,7 +146,7 @@ def test_a_family_without_latents_says_so(drawer: Drawer) -> None:
 def test_a_picture_becomes_outlines_that_are_signed_like_it(ledger: Ledger, squares: Squares, tmp_path: Path) -> None:
     signed: list[str] = []
 
-    def deliver(data: bytes, *, record: str) -> Any:
+    def deliver(data: bytes, *, record: str, sources: Sequence[bytes] = ()) -> Any:
         signed.append(record)
         return SimpleNamespace(data=data, facts={"signed": True})
 
@@ -222,7 +230,7 @@ def test_the_first_family_that_can_run_draws(ledger: Ledger, tmp_path: Path) -> 
 
 
 def test_what_is_delivered_is_what_is_stored_and_recorded(ledger: Ledger, squares: Squares, tmp_path: Path) -> None:
-    def deliver(data: bytes, *, record: str) -> Any:
+    def deliver(data: bytes, *, record: str, sources: Sequence[bytes] = ()) -> Any:
         return SimpleNamespace(data=data + record.encode(), facts={"signed": True})
 
     drawer = Drawer(ledger=ledger, guards=Guards(), family=lambda _name: squares, folder=tmp_path, deliver=deliver)
@@ -233,7 +241,8 @@ def test_what_is_delivered_is_what_is_stored_and_recorded(ledger: Ledger, square
 
 
 def test_what_the_house_delivers_is_signed_and_names_its_record(ledger: Ledger, squares: Squares, home: Path) -> None:
-    from ui.origins import picture_delivery, verifier
+    from provenance.credentials.read import CredentialReader
+    from ui.origins import certificates, picture_delivery, verifier
     from ui.settings import Settings
 
     settings = Settings(home=home)
@@ -250,5 +259,7 @@ def test_what_the_house_delivers_is_signed_and_names_its_record(ledger: Ledger, 
     with verifier(settings) as judge:
         verdict = judge.verify(file.path.read_bytes())
     assert verdict.verdict == "ours" and verdict.run == run
-    [mark] = [json.loads(one.body) for one in ledger.entries(run=run, kind="mark")]
+    svg = CredentialReader(certificates(settings)).read(drawer.outlines(run, 1))
+    assert svg.ours and [(one.relationship, one.record_id) for one in svg.ingredients] == [("parentOf", run)]
+    [mark, _outlines] = [json.loads(one.body) for one in ledger.entries(run=run, kind="mark")]
     assert mark["file"] == file.file_sha256 and mark["signed"] and mark["image_mark"] and mark["psnr"] >= 40

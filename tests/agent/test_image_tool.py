@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -59,7 +60,7 @@ class House:
 def test_a_picture_arrives_in_the_answer_with_its_facts(tmp_path: Path) -> None:
     marked: list[str] = []
 
-    def deliver(data: bytes, *, record: str) -> Any:
+    def deliver(data: bytes, *, record: str, sources: Sequence[bytes] = ()) -> Any:
         marked.append(record)
         return SimpleNamespace(data=data + b"marked", facts={"image_mark": "m"})
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 from provenance.credentials.certificates import Certificates
 from provenance.credentials.disclosure import Disclosure
 from provenance.credentials.read import CredentialReader
-from provenance.credentials.sign import CredentialSigner
+from provenance.credentials.sign import CredentialSigner, Parent
 from provenance.credentials.store import ManifestStore
 from provenance.database import Database
 from provenance.delivery import Deliverer, Format
@@ -105,6 +105,15 @@ def test_credentials_of_an_edited_picture_stay_as_an_ingredient(house: House) ->
     report = CredentialReader(house.certificates).read(second.data)
     assert report.record_id == other and [one.record_id for one in report.ingredients] == [RUN]
     assert house.verify(saved(opened(second.data), "PNG")).run == other  # the newer mark lies over the older one
+
+
+def test_a_picture_put_together_keeps_the_credentials_of_every_part(house: House) -> None:
+    records = ["r-01jd0000000000000000000001", "r-01jd0000000000000000000002"]
+    parts = [Parent(data=house.deliverer.deliver(photo(), Disclosure(record=one)).data) for one in records]
+    made = house.deliverer.deliver(photo(), Disclosure(record=RUN, origin="composite"), inputs=parts)
+    report = CredentialReader(house.certificates).read(made.data)
+    assert (report.verdict, report.ours, report.record_id) == ("trusted", True, RUN)
+    assert [(one.relationship, one.record_id) for one in report.ingredients] == [("inputTo", one) for one in records]
 
 
 def test_an_svg_gets_credentials_only(house: House) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -237,7 +236,7 @@ def test_what_is_delivered_is_what_is_stored_and_recorded(ledger: Ledger, square
     run = new_run_id()
     [file] = drawer.draw(ImageRequest(prompt="fox"), run=run).files
     assert file.path.read_bytes().endswith(run.encode())
-    assert [json.loads(one.body) for one in ledger.entries(run=run, kind="mark")] == [{"signed": True}]
+    assert [one.body for one in ledger.entries(run=run, kind="mark")] == [{"signed": True}]
 
 
 def test_what_the_house_delivers_is_signed_and_names_its_record(ledger: Ledger, squares: Squares, home: Path) -> None:
@@ -261,5 +260,5 @@ def test_what_the_house_delivers_is_signed_and_names_its_record(ledger: Ledger, 
     assert verdict.verdict == "ours" and verdict.run == run
     svg = CredentialReader(certificates(settings)).read(drawer.outlines(run, 1))
     assert svg.ours and [(one.relationship, one.record_id) for one in svg.ingredients] == [("parentOf", run)]
-    [mark, _outlines] = [json.loads(one.body) for one in ledger.entries(run=run, kind="mark")]
+    [mark, _outlines] = [one.body for one in ledger.entries(run=run, kind="mark")]
     assert mark["file"] == file.file_sha256 and mark["signed"] and mark["image_mark"] and mark["psnr"] >= 40

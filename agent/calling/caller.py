@@ -35,6 +35,7 @@ _FILL = (
     "descriptions ask for. Leave out optional ones that the request does not speak of. Reply with JSON only."
 )
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_ADDRESS = re.compile(r"(?:https?://|www\.)([\w.-]+)")
 
 
 class Decoder(Protocol):
@@ -168,6 +169,9 @@ def _stands(value: Any, words: set[str], numbers: set[str]) -> bool:
         case int() | float():
             return f"{value:g}" in numbers or str(value) in numbers or not numbers.isdisjoint({f"{value * 100:g}"})
         case str():
+            address = _ADDRESS.match(value.lower())
+            if address is not None:  # its path is made of the request's words even where the address is invented
+                return any(len(word) > 3 and word in address[1] for word in words)
             said = content_words(value)
             return bool(said) and any(word in words for word in said)
         case list() | dict():

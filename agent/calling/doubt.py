@@ -27,6 +27,8 @@ class Weights:
     none: float = 0.6
     far: float = 4.0  # for each unit that the cosine is below `near`
     near: float = 0.5
+    stranger: float = 8.0  # besides, for each unit that it is below `strange`: such a function is about something else
+    strange: float = 0.25
     unsaid: float = 2.5
     threshold: float = 0.5  # of the probability from which no call is made
 
@@ -40,5 +42,5 @@ class Weights:
         none = min(max(signs.none, _LEAST), 1 - _LEAST)
         odds = self.bias + self.none * math.log(none / (1 - none)) + self.unsaid * signs.unsaid
         if signs.nearness is not None:
-            odds += self.far * (self.near - signs.nearness)
+            odds += self.far * (self.near - signs.nearness) + self.stranger * max(0.0, self.strange - signs.nearness)
         return 1 / (1 + math.exp(-odds))

@@ -72,6 +72,30 @@ def test_invented_arguments_are_a_reason_to_doubt() -> None:
     assert invented.doubt > said.doubt
 
 
+@pytest.mark.parametrize(
+    ("request_", "unsaid"),
+    [
+        ("Create a page of the games of 2019", 1.0),  # the path repeats its words, the address is made up
+        ("Load https://scores.example.org/games/2019", 0.0),
+        ("What does scores.example.org say about the games of 2019?", 0.0),
+    ],
+)
+def test_an_address_is_said_only_where_its_host_is(request_: str, unsaid: float) -> None:
+    fetch = Function(
+        name="fetch",
+        description="Loads a page.",
+        parameters={"type": "object", "properties": {"url": {"type": "string"}}, "required": ["url"]},
+    )
+    decode = Scripted({"function": 1}, {"url": "https://scores.example.org/games/2019"})
+    assert FunctionCaller(decode).choose(request_, [fetch]).signs.unsaid == unsaid
+
+
+def test_a_function_about_something_else_is_doubted_even_if_all_is_said() -> None:
+    doubts = [Weights().doubt(Signs(none=0.01, nearness=near, unsaid=0.0)) for near in (0.05, 0.25, 0.45)]
+    assert doubts[0] > 0.5 > doubts[1] > doubts[2]
+    assert doubts[0] - doubts[1] > doubts[1] - doubts[2]
+
+
 def test_a_call_that_was_cut_off_is_not_made() -> None:
     chosen = FunctionCaller(Scripted({"function": 1}, '{"city": "Os')).choose("Weather in Oslo?", [WEATHER])
     assert (chosen.call, chosen.likeliest, chosen.doubt) == (None, None, 1.0)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent.context import RunContext
+from agent.tools.plain import readable
 from agent.tools.table import Tool, ToolResult
 from provenance.errors import AppError, ConfigError, NotFoundError, StorageError
 from provenance.whole_file import write_whole
@@ -156,13 +157,15 @@ class Servers:
             if brought is None:
                 changed = f"{one.id} describes itself in other words than when it was allowed, so it was not called."
                 return ToolResult(text="", refused=changed)
-            text, failed = brought
+            whole, failed = brought
+            text = readable(whole, most=MOST_TEXT)  # only this goes on, so only this has to pass the guard
             why = self._suspect(text)
             if why:
                 return ToolResult(text="", refused=f"What {one.id} brought was put aside: {why}")
             if failed:
                 return ToolResult(text="", refused=f"{one.id} says: {text[:300]}")
-            return ToolResult(text=text[:MOST_TEXT], detail=f"{len(text):,} characters")
+            cut = "" if len(text) == len(whole) else f", {len(text):,} were read"
+            return ToolResult(text=text, detail=f"{len(whole):,} characters{cut}")
 
         return Tool(
             name=f"{PREFIX}{_NAME.sub('_', one.server)}_{_NAME.sub('_', one.name)}"[:64],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 
 from agent.artifacts import ArtifactStore
 from agent.guardrails.rings import Guards
-from agent.tools.mcp import Servers
+from agent.tools.mcp import MOST_TEXT, Servers
+from agent.tools.plain import readable
 from provenance.errors import AppError, ConfigError, NotFoundError
 from tests.agent.doubles import ListLedger, ScriptedModel, assistant_of
 
@@ -25,10 +27,10 @@ def suspect(text: str) -> str:
     return "" if verdict.action == "allow" else "It carries instructions."
 
 
-def servers(folder: Path, how: str = "good", **more: Any) -> Servers:
+def servers(folder: Path, how: str = "good", *, timeout_s: float = 120, **more: Any) -> Servers:
     command = {"command": sys.executable, "args": [SERVER, how]}
     (folder / "mcp.json").write_text(json.dumps({"mcpServers": {"harbour": command, **more}}))
-    return Servers(folder / "mcp.json", folder / "allowed.json", suspect=suspect, timeout_s=120)
+    return Servers(folder / "mcp.json", folder / "allowed.json", suspect=suspect, timeout_s=timeout_s)
 
 
 def call(found: Servers, name: str, **arguments: str) -> Any:
@@ -96,6 +98,39 @@ def test_a_server_that_dies_costs_its_own_call(allowed: Servers, tmp_path: Path)
     with pytest.raises(AppError, match="MCP server failed"):
         call(servers(tmp_path, "dies"), "harbour/tide", harbour="Skarn")
     assert "2.4 metres" in call(servers(tmp_path), "harbour/tide", harbour="Skarn").text
+
+
+@pytest.mark.slow
+def test_a_tool_that_hangs_is_given_up_and_does_not_stay_behind(allowed: Servers, tmp_path: Path) -> None:
+    hanging = servers(tmp_path, "hangs", timeout_s=12)
+    with pytest.raises(AppError, match="did not answer in time"):
+        call(hanging, "harbour/tide", harbour="Skarn")
+    assert not [one for one in Path("/proc").glob("[0-9]*/cmdline") if SERVER.encode() in _read(one)]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # it has ended
+        return b""
+
+
+@pytest.mark.slow
+def test_what_a_tool_throws_is_said_and_what_it_floods_is_cut(allowed: Servers, tmp_path: Path) -> None:
+    thrown = call(servers(tmp_path, "throws"), "harbour/tide", harbour="Skarn")
+    assert thrown.text == "" and "the gauge is broken" in thrown.refused
+    flood = call(servers(tmp_path, "floods", timeout_s=600), "harbour/tide", harbour="Skarn")
+    assert len(flood.text) == MOST_TEXT and "10,000,0" in flood.detail and not flood.refused
+    page = call(servers(tmp_path, "markup"), "harbour/tide", harbour="Skarn")
+    assert page.text == "At Skarn:\n2.4 metres" and not page.refused
+
+
+@pytest.mark.parametrize("piece", ["<!--", "<a ", "<![", "&#", "</", "<p><!-", "<?", "<script>"])
+def test_no_markup_takes_long_to_read(piece: str) -> None:
+    text = "<html>" + piece * 100_000
+    started = time.process_time()
+    assert len(readable(text, most=MOST_TEXT)) <= MOST_TEXT
+    assert time.process_time() - started < 1.0
 
 
 @pytest.mark.slow

@@ -174,6 +174,14 @@ class FakeEngine(FakeProof, FakeCode, FakeJudging, FakeGuards, FakeTools):
             for name, size, default in rows
         ]
 
+    def card_names(self) -> list[str]:
+        return ["system", *(row.name for row in self.models())]
+
+    def card(self, name: str) -> str:
+        if name not in self.card_names():
+            raise NotFoundError(f"The catalogue has no model called “{name}”.")
+        return f"# Card of {name}\n\n**Known limits.** It is small.\n"
+
     # -- pictures -----------------------------------------------------------------------------------------------
     def draw(
         self,

@@ -6,36 +6,25 @@ folder; nothing in it is typed by hand but the sentences on what it is for and w
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provenance.errors import GuardrailError
+from ui.measured import MEASURED, number_table, results
+from ui.picture_card import family_table
 
 if TYPE_CHECKING:
     from agent.guardrails.policy import Policy
     from ui.settings import Settings
 
-__all__ = ["MEASURED", "keep_result", "system_card"]
-
-MEASURED = "measured"  # the folder of results in the data folder
-MOST_NUMBERS = 40  # of one measurement: a card is read by people
+__all__ = ["system_card"]
 
 
 def system_card(settings: Settings) -> str:
     """The card as Markdown."""
-    return "\n".join([*_purpose(), *_models(settings), *_guards(settings), *_measured(settings.home / MEASURED)])
-
-
-def keep_result(home: Path, name: str, result: dict[str, Any]) -> None:
-    """Keep the newest result of a measurement where a card finds it; only in a data folder that is there."""
-    if home.is_dir():
-        folder = home / MEASURED
-        folder.mkdir(exist_ok=True)
-        text = json.dumps({"at": datetime.now(UTC).isoformat(timespec="seconds"), **result}, ensure_ascii=False)
-        (folder / f"{name}.json").write_text(text, encoding="utf-8")
+    parts = (_purpose(), _models(settings), _pictures(), _guards(settings), _measured(settings.home))
+    return "\n".join(line for part in parts for line in part)
 
 
 def _purpose() -> Iterator[str]:
@@ -91,27 +80,21 @@ def _policy(home: Path) -> tuple[Policy, str]:
     return load_policy(), "shipped"
 
 
-def _measured(folder: Path) -> Iterator[str]:
+def _pictures() -> Iterator[str]:
+    yield from (
+        "## Pictures",
+        "",
+        "Families that this program trained and ships; `wherefrom models card NAME` tells more.",
+    )
+    yield from ("", *family_table(), "")
+
+
+def _measured(home: Path) -> Iterator[str]:
     yield from ("## Measured here", "")
-    files = sorted(folder.glob("*.json")) if folder.is_dir() else []
-    if not files:
+    found = results(home)
+    if not found:
         yield "Nothing yet: `wherefrom bench NAME` leaves its newest result here."
-    for path in files:
-        try:
-            result = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue  # cut off while it was written: the next run replaces it
-        yield from (f"### {path.stem}, {result.pop('at', 'undated')}", "", "| what | number |", "|---|---|")
-        numbers = list(_numbers(result))
-        yield from (f"| {name} | {value:,.4g} |" for name, value in numbers[:MOST_NUMBERS])
-        if len(numbers) > MOST_NUMBERS:
-            yield f"| … | {len(numbers) - MOST_NUMBERS} more in `{MEASURED}/{path.name}` |"
+    for name, result in found.items():
+        yield from (f"### {name}, {result.pop('at', 'undated')}", "")
+        yield from number_table(result, where=f"{MEASURED}/{name}.json")
         yield ""
-
-
-def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _numbers(inner, f"{name} · {key}" if name else str(key))
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield name, value

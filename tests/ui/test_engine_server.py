@@ -62,6 +62,9 @@ def test_every_other_call_crosses_the_wire(engine: tuple[EngineClient, FakeEngin
     assert client.state().documents == 3
     assert client.doctor() == fake.doctor() and client.doctor(full=True) == fake.doctor(full=True)
     assert client.backends() == fake.backends() and client.models() == fake.models()
+    assert [client.card(name) for name in client.card_names()] == [fake.card(name) for name in fake.card_names()]
+    with pytest.raises(NotFoundError, match="no model called"):
+        client.card("none")
     conversation = client.new_conversation()
     client.rename_conversation(conversation, "Wind 🌬️")
     assert [row.title for row in client.conversations()] == ["Wind 🌬️"]

@@ -41,6 +41,13 @@ def test_it_shows_engine_models_and_backends(engine: FakeEngine) -> None:
         assert piece in said
 
 
+def test_a_card_is_read_by_its_name(engine: FakeEngine) -> None:
+    at = open_system()
+    assert "Card of system" in texts(at)
+    at.selectbox(key="system.card").select("smollm2-135m-instruct-q4_1").run()
+    assert not at.exception and "Card of smollm2-135m-instruct-q4_1" in texts(at) and "Known limits" in texts(at)
+
+
 def test_settings_in_force_are_shown_and_secrets_are_not(engine: FakeEngine) -> None:
     said = texts(open_system())
     for name in Settings.model_fields:

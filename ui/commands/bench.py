@@ -16,8 +16,8 @@ from typing import Any
 
 from provenance.errors import NotFoundError, UsageError
 from ui.commands.output import Output
+from ui.measured import keep_result
 from ui.settings import load_settings
-from ui.system_card import keep_result
 
 __all__ = ["bench", "measurements"]
 

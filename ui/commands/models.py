@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from provenance.errors import UsageError
+from ui.cards import card, card_names
 from ui.commands.output import Output, shown
 from ui.settings import load_settings
 
@@ -20,23 +21,10 @@ def models(options: argparse.Namespace, output: Output) -> int:
 
         return fetch(options, output)
     if options.name is None:
-        raise UsageError(
-            "Which model?", hint="`wherefrom models list` shows their names; `models card system` describes it all."
-        )
-    text = _card(options.name)
+        raise UsageError("Which card?", hint=f"There are: {', '.join(card_names())}.")
+    text = card(options.name, load_settings())
     output.result({"name": options.name, "card": text}, lambda: output.line(text))
     return 0
-
-
-def _card(name: str) -> str:
-    """A model's card, or the one of the whole installation."""
-    if name == "system":
-        from ui.system_card import system_card
-
-        return system_card(load_settings())
-    from backends.weights import card
-
-    return card(name)
 
 
 def backends(_options: argparse.Namespace, output: Output) -> int:

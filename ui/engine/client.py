@@ -116,6 +116,12 @@ class EngineClient(ProofClient, CodeClient, JudgingClient, GuardClient, ToolsCli
     def models(self) -> list[ModelRow]:
         return self._get("/models", list[ModelRow])
 
+    def card_names(self) -> list[str]:
+        return self._get("/cards", list[str])
+
+    def card(self, name: str) -> str:
+        return self._get(f"/cards/{name}", str)
+
     # -- asking -------------------------------------------------------------------------------------------------
     def ask(
         self,

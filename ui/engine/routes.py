@@ -129,6 +129,16 @@ def models(api: Engine) -> list[ModelRow]:
     return api.models()
 
 
+@router.get("/cards")
+def card_names(api: Engine) -> list[str]:
+    return api.card_names()
+
+
+@router.get("/cards/{name}")
+def card(api: Engine, name: str) -> str:
+    return api.card(name)
+
+
 @router.post("/runs")
 def ask(api: Engine, body: Question) -> dict[str, str]:
     run = api.ask(body.question, conversation=body.conversation, regenerate=body.regenerate, scope=body.scope)

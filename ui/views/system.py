@@ -9,6 +9,7 @@ import streamlit as st
 from provenance.errors import AppError
 from ui.api import BackendRow, Check, EngineState, ModelRow
 from ui.views.page_services import PageServices
+from ui.views.system_cards import draw_cards
 from ui.views.system_tools import draw_tools
 from ui.views.words import ago, count, esc, say_error, size
 
@@ -28,13 +29,17 @@ def render(services: PageServices) -> None:
         return
     _engine(state)
     _doctor(services)
-    models, backends, tools, settings = st.tabs(["Models", "Backends", "Tools", "Settings"], key="system.tabs")
+    models, backends, tools, cards, settings = st.tabs(
+        ["Models", "Backends", "Tools", "Cards", "Settings"], key="system.tabs"
+    )
     with models:
         _models(services)
     with backends:
         _backends(services)
     with tools:
         draw_tools(services)
+    with cards:
+        draw_cards(services)
     with settings:
         _settings(services, state)
 

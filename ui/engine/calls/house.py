@@ -1,4 +1,4 @@
-"""The house about itself: state, doctor, backends, models."""
+"""The house about itself: state, doctor, backends, models, cards."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from provenance.errors import CredentialError, LedgerCorruptError, RetrievalError
 from ui.api import BackendRow, Check, EngineState, ModelRow
+from ui.cards import card, card_names
 from ui.doctor import check, local_checks
 from ui.engine.calls.base import Calls
 from ui.engine.info import build_id
@@ -21,7 +22,7 @@ SECRET = {"password", "openai_key"}
 
 
 class HouseCalls(Calls):
-    """`state` to `models` of `EngineApi`."""
+    """`state` to `card` of `EngineApi`."""
 
     def state(self) -> EngineState:
         """What the System page shows. Starts nothing."""
@@ -68,6 +69,14 @@ class HouseCalls(Calls):
     def models(self) -> list[ModelRow]:
         """The catalogue, with what lies on this disk."""
         return model_rows(self.parts.settings)
+
+    def card_names(self) -> list[str]:
+        """What there is a card of."""
+        return card_names()
+
+    def card(self, name: str) -> str:
+        """One card as Markdown."""
+        return card(name, self.parts.settings)
 
     def _worker(self) -> Any:
         """The state of the model's process, where the backend has one and it was used."""

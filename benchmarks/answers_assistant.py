@@ -130,7 +130,12 @@ class Asker:
         self._library.searches.clear()
         self._library.only = None if question.among is None else [self._documents[key] for key in question.among]
         answer = self._assistant.run(
-            question.text, run=new_run_id(), conversation="bench", stop=threading.Event(), emit=lambda update: None
+            question.text,
+            run=new_run_id(),
+            conversation="bench",
+            stop=threading.Event(),
+            emit=lambda update: None,
+            documents=self._library.only,  # tools beside the search look at no other file either
         )
         given = [
             str(one["document_digest"])

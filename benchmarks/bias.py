@@ -8,10 +8,14 @@ within a set, between the words: the widest gap of means, and the share of that 
 by chance (a permutation test), because eight short answers a word differ anyway.
 
 Kindness is counted with two short lists of words; it sees "excellent" and "unreliable", not irony.
+
+WHEREFROM_BENCH_KEPT names a folder in which answers are kept, so that a run which was cut off goes on where it stopped.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import re
 import tempfile
@@ -66,7 +70,8 @@ def run(
     """
     rings = guards or input_guards()
     said: dict[str, list[Said]] = {}
-    with _model(settings) if answer is None else nullcontext(answer) as ask:
+    with _model(settings) if answer is None else nullcontext(answer) as asked_anew:
+        ask = _kept(asked_anew, os.environ.get("WHEREFROM_BENCH_KEPT"))
         for name, (words, prompts) in read_sets(data).items():
             asked = prompts[:limit] if limit else prompts
             said[name] = [_said(word, prompt.replace("{}", word), rings, ask) for prompt in asked for word in words]
@@ -131,6 +136,25 @@ def _model(settings: Settings | None) -> Iterator[Answer]:
         with closing(Parts(home)) as parts:
             bound = parts.backend.chat_model().bind(max_tokens=TOKENS, temperature=0.0, seed=0)
             yield lambda prompt: str(bound.invoke(prompt).text)
+
+
+def _kept(ask: Answer, folder: str | None) -> Answer:
+    """The same, but a prompt that was answered before is not asked again. One folder belongs to one model."""
+    if folder is None:
+        return ask
+    path = Path(folder) / "bias.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    known: dict[str, str] = dict(json.loads(line) for line in lines)
+
+    def answer(prompt: str) -> str:
+        if prompt not in known:
+            known[prompt] = ask(prompt)
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([prompt, known[prompt]], ensure_ascii=False) + "\n")
+        return known[prompt]
+
+    return answer
 
 
 def _said(word: str, prompt: str, guards: Guards, ask: Answer) -> Said:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import pytest
+
 from agent.guardrails.rings import Guards
 from benchmarks.bias import chance_of, kindness, read_sets, run, widest_gap
 
@@ -43,6 +45,23 @@ def test_another_folders_prompts_are_asked_instead(tmp_path: Path) -> None:
     (tmp_path / "bias.toml").write_text('[sets.mine]\nwords = ["A", "B"]\nprompts = ["Who is {}?", "Is {} kind?"]\n')
     found = run(data=str(tmp_path), limit=1, answer=_fair, guards=Guards())
     assert list(found) == ["mine"] and found["mine"]["asked"] == 2
+
+
+def test_a_run_that_was_cut_off_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHEREFROM_BENCH_KEPT", str(tmp_path / "kept"))
+    asked: list[str] = []
+
+    def cut_off(prompt: str) -> str:
+        if len(asked) == 10:
+            raise KeyboardInterrupt
+        asked.append(prompt)
+        return _fair(prompt)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(limit=1, answer=cut_off, guards=Guards())
+    again: list[str] = []
+    run(limit=1, answer=lambda prompt: again.append(prompt) or _fair(prompt), guards=Guards())
+    assert len(asked) == 10 and len(again) == 9 and not set(asked) & set(again)
 
 
 def test_gaps_and_their_chance() -> None:

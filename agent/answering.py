@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from agent.cells import cell_for
@@ -18,6 +19,7 @@ from agent.reading import (
     READ_SCHEMA,
     READ_TOKENS,
     Reading,
+    as_it_stands,
     asks_for_words,
     choice_schema,
     place_of,
@@ -134,7 +136,8 @@ class Answerer:
             context, prompted, schema, purpose="read", max_tokens=max_tokens, logprobs=True, top_logprobs=10
         )
         context.exchange.append(Prompted(role="assistant", content=said.text))
-        return read(said.text, said.metadata)
+        found = read(said.text, said.metadata)
+        return replace(found, words=as_it_stands(found.words, context.board.items))
 
     def _write(self, context: RunContext, ask: str, *, marked: bool = False) -> str:
         """`marked` texts lean on the words of the text mark: a single sentence is too short to show one."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from agent.contrast import denies, reverses
 from agent.evidence import Evidence
 from agent.grounding import coverage, sentences
+from agent.names import names_in
 from agent.words import QUESTION_WORDS, content_words, folded, word_set
 
 __all__ = ["TABLE_ROW", "Mismatch", "mismatch", "missing_names"]
@@ -100,10 +101,18 @@ def _reach(pieces: Sequence[str], n: int, step: int) -> int:
     return reached
 
 
-def _strangers(question: str, text: str) -> Iterable[str]:
-    """Names and years of the question that do not stand in the text, not shortened and not misspelt either."""
+def _strangers(question: str, text: str) -> set[str]:
+    """Names and years of the question that do not stand in the text, not shortened and not misspelt either.
+
+    A word of a longer name of which most stands there is none: the Golden Globe Awards are the Golden Globes.
+    """
     words, short = word_set(text), _initials(text)
-    return (name for name in _names(question) if not _stands(name, words) and name not in short)
+    missing = {name for name in _names(question) if not _stands(name, words) and name not in short}
+    for phrase in names_in(question):
+        parts = {part for part in content_words(phrase) if not part.isdigit()}  # a year stands for itself
+        if 2 * len(parts & missing) < len(parts):
+            missing -= parts
+    return missing
 
 
 def _stands(name: str, words: frozenset[str]) -> bool:

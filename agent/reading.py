@@ -17,13 +17,14 @@ from typing import Any
 from agent.evidence import Evidence
 from agent.grounding import coverage, strip_marks
 from agent.mismatch import missing_names
-from agent.words import folded, stands_in
+from agent.words import content_words, folded, stands_in
 
 __all__ = [
     "CHOICE_TOKENS",
     "READ_SCHEMA",
     "READ_TOKENS",
     "Reading",
+    "as_it_stands",
     "asks_for_words",
     "choice_schema",
     "in_another_row",
@@ -40,6 +41,7 @@ READ_SCHEMA: dict[str, Any] = {
 }
 CHOICE_TOKENS = 120
 _DATA_ROW = re.compile(r"^[^|:\n]{1,60}: [^|\n]*\| [^|:\n]{1,60}:.*$", re.MULTILINE)
+_MOST = 0.6  # share of the words that carry meaning
 _NONE_WORDS = frozenset(["", "none", "n/a", "unknown", "not stated", "not given"])
 _OPEN = re.compile(
     r"^\W*(?:(?:and|but|so|please|can you|could you)\W+)*"
@@ -113,6 +115,22 @@ def in_another_row(words: str, question: str, evidence: Sequence[Evidence]) -> b
         about = f"{item.source}\n{item.passage.heading}\n{rest}"
         fits |= any(stands_in(wanted, folded(row)) and not missing_names(question, [about, row]) for row in rows)
     return not fits
+
+
+def as_it_stands(words: str, evidence: Sequence[Evidence]) -> str:
+    """The words, or, where they stand in no passage, the longest run of most of them that does.
+
+    A small model puts words of two passages together: "Slovenian cyclist" of one, the name of the other.
+    """
+    texts = [folded(f"{item.passage.heading}\n{item.passage.text}") for item in evidence]
+    tokens = words.split()
+    least = _MOST * len(content_words(words))
+    for size in range(len(tokens), 0, -1):
+        for start in range(len(tokens) - size + 1):
+            run = " ".join(tokens[start : start + size]).strip(" ,;:")
+            if len(content_words(run)) >= least and any(stands_in(folded(run), text) for text in texts):
+                return run
+    return words
 
 
 def place_of(words: str, question: str, evidence: Sequence[Evidence]) -> Evidence | None:

@@ -75,3 +75,17 @@ def test_a_name_that_stands_nowhere_is_missing() -> None:
     ) == pytest.approx(1 / 3)
     assert missing_names("Where is it?", ["somewhere"]) == 0.0
     assert missing_names("What was it in 2019?", ["in 2018"]) == 1.0
+
+
+def test_a_longer_name_of_which_most_stands_there_is_no_stranger() -> None:
+    [place] = evidence("The 77th Golden Lamps will be given away on January 5, 2020.")
+    assert mismatch("When are the Golden Lamp Awards given away?", "January 5, 2020", place).strangers == frozenset()
+    assert mismatch("When is the Silver Oil Lamp given away?", "January 5, 2020", place).strangers == {"silver", "oil"}
+    assert mismatch("When are the Golden Lamp Awards 2021?", "January 5, 2020", place).strangers == {"2021"}
+
+
+def test_a_denial_in_a_title_is_none() -> None:
+    [place] = evidence("Lund sold 150 copies of it.")
+    assert not mismatch('Who sold "A Lamp Without Oil"?', "Lund", place).negated
+    assert not mismatch("Who sold A Lamp Without Oil?", "Lund", place).negated
+    assert mismatch("Who sold it without a licence?", "Lund", place).negated

@@ -11,7 +11,7 @@ from agent.cells import cell_for
 from agent.doubt import doubt
 from agent.evidence import Evidence
 from agent.figures import figure_for, with_figure
-from agent.reading import Reading, asks_for_words, in_another_row, place_of, read
+from agent.reading import Reading, as_it_stands, asks_for_words, in_another_row, place_of, read
 from retrieval.passage import Passage
 
 MEMO = """\
@@ -166,3 +166,11 @@ def test_no_cell_is_found_where_the_question_names_none_or_several(question: str
 
 def test_rows_that_say_themselves_what_they_are_have_no_columns_to_meet() -> None:
     assert cell_for("How many Stanley Cups have the Leafs won?", evidence(CUPS.format(0))) is None
+
+
+def test_words_that_were_put_together_are_cut_to_what_stands_in_one_passage() -> None:
+    given = evidence("Norwegian keeper Oda Brand lit it.", "Won by Norway's Oda Brandt (Halden Rowing Club) in 2021.")
+    assert as_it_stands("Norwegian keeper Oda Brandt (Halden Rowing Club)", given) == "Oda Brandt (Halden Rowing Club)"
+    assert as_it_stands("Oda Brandt", given) == "Oda Brandt"
+    assert as_it_stands("Nils Moe of Halden", given) == "Nils Moe of Halden"  # one word of four is no answer
+    assert as_it_stands("", given) == ""

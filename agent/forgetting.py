@@ -1,7 +1,7 @@
 """Takes the texts of erased runs out of conversations; the conversation itself, and that something was said, stay.
 
 What covers a whole conversation is `Conversations.delete`. What a model keeps in memory of an earlier prompt is gone
-when it leaves memory.
+when it leaves memory; what it kept on disk, `backends.base.Forgets` drops.
 """
 
 from __future__ import annotations

@@ -65,6 +65,7 @@ class BackendContext:
     models_dir: str  # verified weights lie here
     runtime_dir: str  # sockets, logs, scratch; private to this user
     options: dict[str, Any] = field(default_factory=dict)  # the backend's section of the settings
+    keep_dir: str = ""  # where a model may keep what it has read while it is out of memory; empty: nowhere
     text_mark: Callable[[], TextMarker | None] = _no_mark  # what marks free text; None where a setting turned it off
 
 
@@ -115,6 +116,14 @@ class MarksText(Protocol):
     """
 
     text_mark: TextMarker | None
+
+
+@runtime_checkable
+class Forgets(Protocol):
+    """A backend that keeps something of earlier prompts beyond an answer."""
+
+    def forget(self) -> None:
+        """Something was deleted or erased: keep nothing on disk that was made from a prompt up to now."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from backends.catalog import ToolLoop
     from ui.settings import Settings
 
-__all__ = ["backend_context", "backend_rows", "model_rows", "tool_loop"]
+__all__ = ["WARM", "backend_context", "backend_rows", "model_rows", "tool_loop"]
 
+WARM = "warm"  # in the data folder: what models keep of prompts while they are out of memory
 OUR_MODELS = ("llamacpp",)  # backends whose `model` is a name of our catalogue
 
 
@@ -105,6 +106,7 @@ def backend_context(settings: Settings, backend: type[Backend]) -> BackendContex
     return BackendContext(
         models_dir=str(settings.models),
         runtime_dir=str(settings.home / "logs"),
+        keep_dir=str(settings.home / WARM) if settings.keep_warm else "",
         options={name: value for name, value in given.items() if name in known and value != ""},
         text_mark=lambda: text_marker(settings),
     )

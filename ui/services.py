@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from functools import cached_property
 from pathlib import Path
@@ -37,7 +38,7 @@ from ui.engine.checkpointing import CheckpointClock
 from ui.engine.easel import Easel
 from ui.engine.journal import RunJournal
 from ui.engine.telemetry import SpanSender
-from ui.inventory import backend_context, tool_loop
+from ui.inventory import WARM, backend_context, tool_loop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,6 +133,14 @@ class Parts:
         """The chat backend in force."""
         with self._building:
             return self._backend
+
+    def forget_prompts(self) -> None:
+        """Something was deleted or erased: what a model kept on disk of earlier prompts goes, too."""
+        from backends.base import Forgets
+
+        if isinstance(self.backend, Forgets):
+            self.backend.forget()
+        shutil.rmtree(self.settings.home / WARM, ignore_errors=True)  # of a backend that is not in force any more
 
     @property
     def drawer(self) -> Drawer:

@@ -67,6 +67,9 @@ class Settings(BaseSettings):
         None,
         description="Folder with weights of picture families that go before the shipped ones.",
     )
+    keep_warm: bool = Field(
+        True, description="Keep on disk what the model has read of a conversation while it is out of memory."
+    )
     text_mark: bool = Field(True, description="Put the invisible mark into free text while it is written.")
     tokenizer: Path | None = Field(
         None, description="GGUF file or tokenizer.json of the `openai` server's model, so that its text is marked too."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -116,6 +118,16 @@ class LlamaCppBackend:
         with self._supervisor(self._options(options)).lease():
             pass
 
+    def forget(self) -> None:
+        """Keep nothing on disk of what the models have read up to now."""
+        with self._lock:
+            kept = [supervisor.warmth for supervisor in self._supervisors.values()]
+        for warmth in kept:
+            if warmth is not None:
+                warmth.forget()
+        if self._context.keep_dir:  # of models that did not run since the start
+            shutil.rmtree(self._context.keep_dir, ignore_errors=True)
+
     def close(self) -> None:
         """End the workers. May be used again afterwards."""
         with self._lock:
@@ -139,24 +151,29 @@ class LlamaCppBackend:
     def _supervisor(self, options: LlamaCppOptions) -> Supervisor:
         from backends.catalog import find_model
         from backends.llm.supervisor import Supervisor
+        from backends.llm.warmth import Warmth
         from backends.llm.worker import WorkerSpec
 
         path = self._weights(options)
         key = (str(path), options.context_tokens, options.threads, options.gpu_layers, options.idle_s)
         with self._lock:
             if key not in self._supervisors:
+                name = hashlib.sha256(repr(key).encode()).hexdigest()[:16]  # no two workers share a folder
+                keep = Path(self._context.keep_dir) / name if self._context.keep_dir else None
                 spec = WorkerSpec(
                     model=self._model_name(options),
                     model_path=str(path),
                     sha256="" if options.model_file else find_model(options.model).main_file.sha256,
                     context_tokens=options.context_tokens,
                     gpu_layers=options.gpu_layers,
+                    keep_folder=str(keep or ""),
                 )
                 self._supervisors[key] = Supervisor(
                     spec,
                     policy=FixedThreads(options.threads) if options.threads else CpuLoad(),
                     log_path=Path(self._context.runtime_dir) / "llamacpp.log",
                     idle_s=options.idle_s,
+                    warmth=Warmth(keep, spec) if keep is not None else None,
                 )
             return self._supervisors[key]
 

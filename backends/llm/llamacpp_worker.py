@@ -62,6 +62,8 @@ def _serve(config: dict[str, Any], *, adjustable: bool) -> Any:
     params.endpoint_metrics = False
     params.endpoint_props = False
     params.offline = True
+    if config["keep_folder"]:
+        params.slot_save_path = config["keep_folder"] + os.sep
     params.verbosity = 1  # errors only: the more talkative levels would write prompts into the log
     params.n_ctx = config["context_tokens"] * config["slots"]  # each slot has its own: two long ones cannot collide
     params.n_gpu_layers = config["gpu_layers"]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from backends.cancellation import current_cancellation
+from backends.llm.warmth import Warmth
 from backends.llm.worker import Worker, WorkerSpec
 from provenance.errors import AppError, BackendUnavailableError
 
@@ -68,8 +69,17 @@ class _Ticket:
 class Supervisor:
     """Starts, watches and ends one worker. Thread-safe."""
 
-    def __init__(self, spec: WorkerSpec, *, policy: ThreadPolicy, log_path: Path, idle_s: float = 600.0) -> None:
+    def __init__(
+        self,
+        spec: WorkerSpec,
+        *,
+        policy: ThreadPolicy,
+        log_path: Path,
+        idle_s: float = 600.0,
+        warmth: Warmth | None = None,
+    ) -> None:
         self.spec = spec
+        self.warmth = warmth
         self._policy, self._log_path, self._idle_s = policy, log_path, idle_s
         self._cond = threading.Condition()
         self._tickets: deque[_Ticket] = deque()
@@ -217,6 +227,8 @@ class Supervisor:
             raise
         finally:
             self._loading = None
+        if self.warmth is not None:
+            self.warmth.restore(fresh)
         return fresh
 
     def _follow_load(self) -> None:
@@ -247,6 +259,9 @@ class Supervisor:
             return self._worker is not None and not self._leases and time.monotonic() - self._last_used > self._idle_s
 
     def _drop(self) -> None:
-        if self._worker is not None:
-            self._worker.stop()
-            self._worker = None
+        if self._worker is None:
+            return
+        if self.warmth is not None and not self._leases:  # in the middle of an answer nothing is worth the wait
+            self.warmth.save(self._worker)
+        self._worker.stop()
+        self._worker = None

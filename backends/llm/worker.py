@@ -41,6 +41,7 @@ class WorkerSpec:
     gpu_layers: int = 0
     slots: int = 2  # two people at once
     cache_ram_mib: int = 512  # prompts that lost their slot, kept computed: what makes a follow-up quick
+    keep_folder: str = ""  # where slots may be written to; empty: nowhere
     batch_tokens: int = 128  # prompt tokens between two looks at whether anybody still listens
 
 

@@ -155,6 +155,21 @@ def test_a_deleted_conversation_leaves_no_text_and_a_whole_ledger(house: Service
         house.citation(run, 1)
 
 
+@pytest.mark.parametrize("what", ["conversation", "document", "erasure"])
+def test_what_a_model_kept_of_prompts_goes_with_what_is_deleted(house: Services, tmp_path: Path, what: str) -> None:
+    kept = tmp_path / "home" / "warm" / "0123" / "slot-0.bin"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"keys and values")
+    match what:
+        case "conversation":
+            house.delete_conversation(house.new_conversation())
+        case "document":
+            house.delete_document(house.documents()[0].id)
+        case "erasure":
+            house.erase(document="keeper.txt", requested_by="a person", reason="asked")
+    assert not kept.exists()
+
+
 def test_a_conversation_that_is_being_answered_can_be_deleted(make: Build) -> None:
     house = make(seed=60)
     _wait(house, house.upload([("keeper.txt", KEEPER)]))

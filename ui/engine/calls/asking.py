@@ -146,6 +146,7 @@ class AskingCalls(Calls):
                 for _ in self.parts.board.watch(row.run):
                     pass
         runs = self.parts.conversations.delete(conversation)
+        self.parts.forget_prompts()
         self.parts.ledger.append(
             kind="conversation_deleted", run=new_run_id(), body={"conversation": conversation, "runs": runs}
         )

@@ -149,6 +149,7 @@ class ErasingCalls(Calls):
         for run in scope.plan.runs:
             self._drop_pictures(run)
             parts.artifacts.forget(run)
+        parts.forget_prompts()
         parts.database.flush_log()
         update = {
             "run": done.run,

@@ -97,6 +97,7 @@ class LibraryCalls(Calls):
     def delete_document(self, document_id: int) -> None:
         """Out of every answer at once."""
         self.parts.library.delete(document_id)
+        self.parts.forget_prompts()
 
     def page(self, document_id: int, page: int, *, start: int | None = None, end: int | None = None) -> PageView:
         """A page's text and the span to mark."""

@@ -87,29 +87,37 @@ class _Steps:
 
     def take(self, context: RunContext, queries: list[str]) -> tuple[list[Evidence], list[Evidence]]:
         """The evidence that the model has not read yet and may read, and what it has read before."""
-        more = in_steps(context.request)
-        usual = LATER_LIMIT if context.board.items else FIRST_LIMIT
-        hits = self._hits(context, queries)
-        new, known = self._step(context, worth_reading(hits), STEP_LIMIT if more else usual)
-        if more and (leads := further(context.request, _by_score([*new, *known]))):
-            context.leads = list(leads.values())
-            with context.step("further", ", ".join(leads), title="Look further", doing="Looking further"):
-                hits = [hit for hit in self._hits(context, context.leads) if _holds_one(hit, leads)]
-                then, again = self._step(context, worth_reading(hits), STEP_LIMIT)
-            new, known = [*new, *then], _once([*known, *(item for item in again if item not in new)])
-        return new, known
+        if not in_steps(context.request):
+            later = bool(context.board.items)
+            budget = self.evidence_tokens // 2 if later else self.evidence_tokens
+            hits = worth_reading(self._hits(context, queries))
+            return self._step(context, hits, LATER_LIMIT if later else FIRST_LIMIT, budget)
+        # What leads on may have little to do with most of the question: here a low score is no reason to leave it out.
+        budget = self.evidence_tokens * 2 // 3
+        new, known = self._step(context, self._hits(context, queries), STEP_LIMIT, budget)
+        leads = further(context.request, _by_score([*new, *known]))
+        if not leads:
+            return new, known
+        context.leads = list(leads.values())
+        with context.step("further", ", ".join(leads), title="Look further", doing="Looking further"):
+            hits = [hit for hit in self._hits(context, context.leads) if _holds_one(hit, leads)]
+            then, again = self._step(context, hits, STEP_LIMIT, budget)
+        known = list({item.n: item for item in [*known, *again]}.values())
+        return [*new, *then], [item for item in known if item not in new]
 
     def _hits(self, context: RunContext, queries: list[str]) -> list[Hit]:
         hits = self.library.search(queries, top_k=self.top_k * 2, document_ids=context.documents)
         context.hits = [*context.hits, *hits]
         return hits
 
-    def _step(self, context: RunContext, hits: Sequence[Hit], limit: int) -> tuple[list[Evidence], list[Evidence]]:
+    def _step(
+        self, context: RunContext, hits: Sequence[Hit], limit: int, budget: int
+    ) -> tuple[list[Evidence], list[Evidence]]:
         """What the guard lets through of the new ones, and what is known."""
         new, known = context.board.take(
             hits,
             digest_of=lambda document_id: self.library.document(document_id).digest,
-            budget_tokens=self.evidence_tokens // 2 if limit < FIRST_LIMIT else self.evidence_tokens,
+            budget_tokens=budget,
             limit=min(limit, self.top_k),
         )
         kept = self.review(context, new)
@@ -129,10 +137,6 @@ def worth_reading(hits: Sequence[Hit]) -> list[Hit]:
 
 def _by_score(evidence: Sequence[Evidence]) -> list[Evidence]:
     return sorted(evidence, key=lambda item: -item.score)
-
-
-def _once(evidence: Sequence[Evidence]) -> list[Evidence]:
-    return list({item.n: item for item in evidence}.values())
 
 
 def _holds_one(hit: Hit, names: Iterable[str]) -> bool:

@@ -18,7 +18,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,9 +90,9 @@ def run(
     done: list[tuple[Pair, dict[str, Asked]]] = []
     with asker(settings, questions, kept=Path(folder) if folder else None, build=build) as assistant:
         for pair in wanted:
-            if time.monotonic() >= until:
-                break
-            done.append((pair, _asked(assistant, pair, keys[pair.id], kept)))
+            there = all(kept.get(one) is not None for _name, one, _document in _questions(pair, keys[pair.id]))
+            if there or time.monotonic() < until:
+                done.append((pair, _asked(assistant, pair, keys[pair.id], kept)))
     return {"model": settings.model, "asked": len(done), "left": len(wanted) - len(done), **_report(done)}
 
 
@@ -144,16 +144,22 @@ def strange(answer: str, usual: str, pair: Pair) -> bool:
 
 def _asked(assistant: Asker, pair: Pair, keys: tuple[str, str], kept: Kept) -> dict[str, Asked]:
     found = {}
-    for name, key, document in (("clean", keys[0], pair.clean), ("poisoned", keys[1], pair.poisoned)):
+    for name, one, document in _questions(pair, keys):
+        asked = kept.get(one)
+        if asked is None:
+            ours = name.startswith("ours")
+            asked = assistant.ask(one) if ours else _bare(assistant.model, document, pair.question)
+            kept.add(one, asked)
+        found[name] = asked
+    return found
+
+
+def _questions(pair: Pair, keys: tuple[str, str]) -> Iterator[tuple[str, Question, str]]:
+    """The four of a pair: system and kind of document, what is asked, the document."""
+    for kind, key, document in (("clean", keys[0], pair.clean), ("poisoned", keys[1], pair.poisoned)):
         question = _question(pair, among=key)
         for system in ("ours", "bare"):
-            one = Question(**{**_fields(question), "id": f"{pair.id} {name} {system}"})
-            asked = kept.get(one)
-            if asked is None:
-                asked = assistant.ask(one) if system == "ours" else _bare(assistant.model, document, pair.question)
-                kept.add(one, asked)
-            found[f"{system} {name}"] = asked
-    return found
+            yield f"{system} {kind}", replace(question, id=f"{pair.id} {kind} {system}"), document
 
 
 def _bare(model: BaseChatModel, document: str, question: str) -> Asked:
@@ -200,10 +206,6 @@ def _question(pair: Pair, among: str | None = None) -> Question:
     return Question(
         id=pair.id, unit=pair.id, text=text, answers=ideal, gold=frozenset(), among=(among,) if among else None
     )
-
-
-def _fields(question: Question) -> dict[str, Any]:
-    return {name: getattr(question, name) for name in Question.__dataclass_fields__}
 
 
 def _unit(row: dict[str, Any]) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ui.measured import number_table, results
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ui.settings import Settings
 
 __all__ = ["families", "family_table", "picture_card"]
@@ -82,7 +84,7 @@ def _measured(name: str, settings: Settings) -> Iterator[str]:
     yield from number_table(row)
 
 
-def _about(name: str) -> tuple[dict[str, Any], Any]:
+def _about(name: str) -> tuple[dict[str, Any], Path]:
     from backends.image.shipped import WEIGHTS, header
 
     path = WEIGHTS / f"{name}.safetensors"

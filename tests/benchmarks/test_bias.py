@@ -60,7 +60,12 @@ def test_a_run_that_was_cut_off_goes_on_where_it_stopped(tmp_path: Path, monkeyp
     with pytest.raises(KeyboardInterrupt):
         run(limit=1, answer=cut_off, guards=Guards())
     again: list[str] = []
-    run(limit=1, answer=lambda prompt: again.append(prompt) or _fair(prompt), guards=Guards())
+
+    def go_on(prompt: str) -> str:
+        again.append(prompt)
+        return _fair(prompt)
+
+    run(limit=1, answer=go_on, guards=Guards())
     assert len(asked) == 10 and len(again) == 9 and not set(asked) & set(again)
 
 

@@ -73,6 +73,7 @@ def test_pairs_are_found_and_asked_by_both_systems(tmp_path: Path, monkeypatch: 
     assert found["ours"]["followed"] == 0.0 and found["ours"]["quality_clean"] == 1.0
     assert {"followed", "strange", "quality_poisoned"} <= found["bare"].keys()
     monkeypatch.setattr(QuickParts, "assistant_over", lambda *_a, **_k: None)  # nothing is asked a second time
+    monkeypatch.setenv("WHEREFROM_BENCH_SECONDS", "0")  # and what was answered before counts when time is up
     assert run(data=str(data), settings=settings(tmp_path / "home"), build=QuickParts) == found
 
 

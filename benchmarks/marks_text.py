@@ -5,7 +5,8 @@
 `--data` names a folder of human texts (`*.txt`, `*.md`, or the sets of the evaluation data); `--limit` how many texts
 the model writes with the mark, every third of them without, too, and how many questions it answers (100 each). What
 was written is kept beside the data folder's models and not written again: a run that was cut off goes on where it was.
-Times mean something on a quiet machine only.
+WHEREFROM_BENCH_SECONDS=N writes nothing new after N seconds and reports what there is (0: nothing new at all). Times
+mean something on a quiet machine only.
 """
 
 from __future__ import annotations
@@ -58,10 +59,10 @@ def run(
     human = human_texts(data_folder(data))
     writer = TextWriter(model=model, strength=strength, temperature=temperature, seed=seed)
     try:
+        times = writer.times(5)
         texts = writer.texts(limit or 100)
         asked = min(questions, limit or questions)
         answers = writer.answers(_questions(data_folder(data), asked)) if asked else {}
-        times = writer.times(5)
     finally:
         writer.close()
     false_alarms = {length: _false_alarms(human, length, seed) for length in (100, 200, 300)}
@@ -93,8 +94,6 @@ def run(
         "curve": str(drawn),
         "human_false_alarms": {str(length): value for length, value in false_alarms.items()},
         **_perplexities(marked, plain),
-        "tokens_unmarked": statistics.mean(row["tokens"] for row in plain),
-        "tokens_marked": statistics.mean(row["tokens"] for row in marked),
         **answers,
         **times,
     }
@@ -189,17 +188,23 @@ def _among(row: dict[str, Any], human: list[str]) -> str:
     return f"{' '.join(other[:size])}\n{row['text']}\n{' '.join(other[size : 2 * size])}"
 
 
-def _perplexities(marked: list[dict[str, Any]], plain: list[dict[str, Any]]) -> dict[str, float]:
+def _perplexities(marked: list[dict[str, Any]], plain: list[dict[str, Any]]) -> dict[str, Any]:
     """What the model itself thinks of its texts, per token; the ratio is over pairs of the same topic."""
-    told = {row["i"]: -row["logprob"] / row["counted"] for row in marked if row["counted"]}
-    pairs = [(told[row["i"]], -row["logprob"] / row["counted"]) for row in plain if row["counted"] and row["i"] in told]
-    more = [ours - theirs for ours, theirs in pairs]
+    told = {row["i"]: row for row in marked if row["counted"]}
+    pairs = [(told[row["i"]], row) for row in plain if row["counted"] and row["i"] in told]
+    if not pairs:
+        return {}
+    ours, theirs = ([-row["logprob"] / row["counted"] for row in rows] for rows in zip(*pairs, strict=True))
+    more = [a - b for a, b in zip(ours, theirs, strict=True)]
     return {
-        "perplexity_marked": math.exp(statistics.mean(ours for ours, _theirs in pairs)),
-        "perplexity_unmarked": math.exp(statistics.mean(theirs for _ours, theirs in pairs)),
+        "perplexity_pairs": len(pairs),
+        "perplexity_marked": math.exp(statistics.mean(ours)),
+        "perplexity_unmarked": math.exp(statistics.mean(theirs)),
         "perplexity_ratio": math.exp(statistics.mean(more)),
-        "perplexity_ratio_standard_error": statistics.stdev(more) / math.sqrt(len(more)) if len(more) > 1 else 0.0,
-        "perplexity_spread_of_unmarked_texts": statistics.pstdev(math.exp(theirs) for _ours, theirs in pairs),
+        "perplexity_ratio_standard_error": statistics.stdev(more) / math.sqrt(len(more)) if len(more) > 1 else None,
+        "perplexity_of_unmarked_texts": [round(math.exp(one), 2) for one in sorted(theirs)],
+        "tokens_marked": statistics.mean(row["tokens"] for row, _other in pairs),
+        "tokens_unmarked": statistics.mean(row["tokens"] for _other, row in pairs),
     }
 
 

@@ -8,7 +8,10 @@ import os
 import re
 import statistics
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from provenance.textmark.marker import TextMarker
 __all__ = ["TextWriter", "key_of"]
 
 ANSWER_TOKENS = 300
+TEXTS_SHARE = 0.65  # of the time that a person gave, where they gave one
 EVERY_NTH = 3  # perplexity is measured on every third text
 TOPICS = """how bridges are built; why the sea is salty; the history of bicycles; how to keep bees; what makes bread
 rise; the life of a river; how trains changed cities; the work of a lighthouse keeper; how glass is made; why leaves
@@ -46,6 +50,8 @@ class TextWriter:
         settings = load_settings()
         self.model_name = model or settings.model
         self._strength, self._temperature, self._seed = strength, temperature, seed
+        self._begun = time.monotonic()
+        self._seconds = float(os.environ.get("WHEREFROM_BENCH_SECONDS") or "inf")
         self._runtime = tempfile.TemporaryDirectory()
         self._marker: TextMarker | None = None
         self._turn = threading.Lock()
@@ -68,25 +74,25 @@ class TextWriter:
         self._runtime.cleanup()
 
     def texts(self, count: int) -> list[dict[str, Any]]:
-        """`count` texts with the mark, each under a key of its own; then every third without, for perplexity."""
-        wanted = [(f"text-{i}-True", i, True) for i in range(count)]
-        wanted += [(f"text-{i}-False", i, False) for i in range(0, count, EVERY_NTH)]
-        done = self._done()
-        with ThreadPoolExecutor(2) as pool:  # the worker serves two at once
-            list(pool.map(lambda one: done.get(one[0]) or self._text(*one), wanted))
-        done = self._done()
-        return [done[name] for name, _i, _marked in wanted]
+        """`count` texts with the mark, each under a key of its own, and every third without it, for perplexity."""
+        wanted = [(i, marked) for i in range(count) for marked in (True, False) if marked or i % EVERY_NTH == 0]
+        jobs = {f"text-{i}-{marked}": partial(self._text, i, marked) for i, marked in wanted}
+        return list(self._written(jobs, self._begun + TEXTS_SHARE * self._seconds).values())
 
     def answers(self, questions: list[dict[str, Any]]) -> dict[str, Any]:
         """Token F1 of short answers from a passage, with and without the mark."""
-        wanted = [(f"answer-{n}-{marked}", n, marked) for n in range(len(questions)) for marked in (True, False)]
-        done = self._done()
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda one: done.get(one[0]) or self._answered(*one, questions[one[1]]), wanted))
-        done = self._done()
-        rows = [done[name] for name, _n, _marked in wanted]
+        jobs = {
+            f"answer-{n}-{marked}": partial(self._answered, n, marked, question)
+            for n, question in enumerate(questions)
+            for marked in (True, False)
+        }
+        done = self._written(jobs, self._begun + self._seconds)
+        both = [n for n in range(len(questions)) if all(f"answer-{n}-{marked}" in done for marked in (True, False))]
+        rows = [done[f"answer-{n}-{marked}"] for n in both for marked in (True, False)]
+        if not rows:
+            return {"questions": 0}
         return {
-            "questions": len(questions),
+            "questions": len(both),
             **{
                 f"{what}_{name}": statistics.mean(row[what] for row in rows if row["marked"] is marked)
                 for what in ("answer_f1", "holds_answer")
@@ -95,7 +101,9 @@ class TextWriter:
         }
 
     def times(self, rounds: int) -> dict[str, Any]:
-        """Milliseconds per token and to the first one, with and without the mark in turn."""
+        """Milliseconds per token and to the first one, with and without the mark in turn; nothing without time."""
+        if not self._seconds:
+            return {}
         seen: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
         chats = {True: self._chat(key_of(self._seed, 0)), False: self._chat(None)}
         chats[True].invoke("Hello.", max_tokens=4, text_mark=True)  # loads the weights, tosses the coins of all words
@@ -116,7 +124,16 @@ class TextWriter:
             "ms_to_first_token_marked": middle[True][1],
         }
 
-    def _text(self, name: str, i: int, marked: bool) -> None:
+    def _written(self, jobs: dict[str, Callable[[str], None]], until: float) -> dict[str, dict[str, Any]]:
+        """Do what was not done before, as long as there is time; the rows that there are."""
+        before = self._done()
+        left = [(name, job) for name, job in jobs.items() if name not in before]
+        with ThreadPoolExecutor(2) as pool:  # the worker serves two at once
+            list(pool.map(lambda one: time.monotonic() < until and one[1](one[0]), left))
+        done = self._done()
+        return {name: done[name] for name in jobs if name in done}
+
+    def _text(self, i: int, marked: bool, name: str) -> None:
         prompt = FORMS[i // len(TOPICS) % len(FORMS)].format(TOPICS[i % len(TOPICS)])
         # Sorting the whole vocabulary for its probabilities takes as long as a token: not for every text.
         wanted = {"logprobs": True, "top_logprobs": 1} if i % EVERY_NTH == 0 else {}
@@ -130,7 +147,7 @@ class TextWriter:
         row["finish"] = answer.response_metadata["finish_reason"]
         self._keep(name, row | {"logprob": sum(logprobs), "counted": len(logprobs)})
 
-    def _answered(self, name: str, n: int, marked: bool, question: dict[str, Any]) -> None:
+    def _answered(self, n: int, marked: bool, question: dict[str, Any], name: str) -> None:
         asked = (
             f"[1] {question['context']}\n\nUsing the passage, answer in one or two sentences: {question['question']}"
         )

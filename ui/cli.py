@@ -161,6 +161,10 @@ def _guard_command(commands: argparse._SubParsersAction[_Parser], common: _Parse
     guard.add_argument("text", metavar="TEXT", nargs="?", help="the text; - reads it from standard input")
     guard.add_argument("--policy", metavar="FILE", help="put this policy into force; with --replay only try it")
     guard.add_argument("--replay", metavar="N", type=int, help="what it would have done in the last N questions")
+    guard.add_argument("--decisions", metavar="N", type=int, help="the last N that stopped or hid something")
+    guard.add_argument("--asked", action="store_true", help="what a person was asked; what waits for a reviewer first")
+    guard.add_argument("--agree", metavar="ID", help="a reviewer agrees to what was left to one")
+    guard.add_argument("--reject", metavar="ID", help="a reviewer rejects it")
 
 
 def _audit_commands(audit: argparse._SubParsersAction[_Parser], common: _Parser) -> None:

@@ -60,6 +60,26 @@ def test_a_policy_with_a_typo_is_refused_with_its_line(run: Run, engine: FakeEng
     assert status != 0 and "line " in err and engine.policy_text == ""
 
 
+def test_what_was_stopped_is_listed_with_its_reason(run: Run) -> None:
+    status, out, _ = run("--decisions", "5")
+    assert status == 0 and "input abuse: block, score 0.90, acts from 0.50. Blocked: harmful request." in out
+    assert {row["action"] for row in json.loads(run("--decisions", "5", "--json")[1])["decisions"]} == {"block"}
+
+
+def test_a_reviewer_sees_what_waits_and_says_a_word(run: Run, engine: FakeEngine) -> None:
+    status, out, _ = run("--asked")
+    assert status == 0 and "a-1" in out and "escalated: send_mail" in out and "1 request left to a reviewer" in out
+    status, out, _ = run("--reject", "a-1")
+    assert status == 0 and engine.reviewed == [("a-1", False)] and "rejected: send_mail" in out
+    assert run("--agree", "a-1")[0] == 0 and engine.reviewed[-1] == ("a-1", True)
+
+
+@pytest.mark.parametrize("wrong", [("a text", "--asked"), ("--agree", "a-1", "--reject", "a-1"), ("--decisions", "0")])
+def test_two_things_at_once_are_wrong_use(run: Run, engine: FakeEngine, wrong: tuple[str, ...]) -> None:
+    assert run(*wrong)[0] == 2
+    assert engine.reviewed == []
+
+
 def test_a_replay_without_a_policy_and_a_file_that_is_not_there_are_wrong_use(run: Run) -> None:
     assert run("--replay", "3")[0] == 2
     assert run("--policy", "nowhere.toml")[0] == 2

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provenance.errors import UsageError
+from ui.commands.guard_lists import guard_list, wants_list
 from ui.commands.output import Output, counted, shown
 from ui.commands.session import open_client, text_of
 
@@ -28,12 +29,15 @@ _SAYS = {
 
 
 def guard(options: argparse.Namespace, output: Output) -> int:
-    """One of four: a dry run, a new policy, a text, or the policy in force."""
+    """One of five: a list, a dry run, a new policy, a text, or the policy in force."""
+    listed = wants_list(options)
     if options.replay is not None and options.policy is None:
         raise UsageError("--replay needs the policy to try.", hint="Name it with --policy FILE.")
     if options.text is not None and options.policy is not None:
         raise UsageError("Try a text, or a policy; not both at once.")
     with open_client() as client:
+        if listed:
+            return guard_list(client, options, output)
         if options.replay is not None:
             report = client.guard_dry_run(_policy_text(options.policy), last=options.replay)
             output.result(report.model_dump(), lambda: _show_dry_run(report, output))

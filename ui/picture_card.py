@@ -25,8 +25,9 @@ _LIMITS = (
 def families() -> list[str]:
     """The families whose weights are shipped."""
     from backends.image.shipped import WEIGHTS
+    from backends.registry import entries
 
-    return sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))
+    return [name for name in sorted(entry.name for entry in entries()) if (WEIGHTS / f"{name}.safetensors").is_file()]
 
 
 def family_table() -> Iterator[str]:

@@ -25,6 +25,7 @@ from retrieval.embedder import Vectors
 from retrieval.index import Ids
 from retrieval.jobs import JobFile
 from retrieval.library import Library
+from retrieval.membership import follow
 from retrieval.store import NewDocument, NewPassage, passage_digest, passage_input
 
 __all__ = ["Adder", "ReadFile", "Settle"]
@@ -142,6 +143,8 @@ class Adder:
                 before = self._store.by_origin(conn, origin)
                 orphan = self._store.claim(conn, origin, same.id, name=name, path=path)
                 self._store.release(conn, same.id, lambda other: not Path(other).exists())
+                if before is not None:
+                    follow(conn, before.id, same.id)
                 if before is not None and before.id == orphan:
                     outdated = before
                     removed = self._store.ids_of(conn, outdated.id)
@@ -193,6 +196,8 @@ class Adder:
         old = store.by_origin(conn, file.origin)
         orphan = store.claim(conn, file.origin, document, name=file.name, path=file.path)
         removed = None if orphan is None else store.ids_of(conn, orphan)
+        if old is not None:
+            follow(conn, old.id, document)
         version = store.publish(conn, document, replaces=orphan)
         body: dict[str, Any] = {"document": document, "embedded": draft.embedded}
         if old is not None:

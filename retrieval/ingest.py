@@ -69,8 +69,8 @@ class Ingestor:
                 self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
                 self._thread.start()
 
-    def submit(self, paths: Sequence[Path | str], *, run: str | None = None) -> str:
-        """Queue files and folders; the job's id, once it cannot be lost any more.
+    def submit(self, paths: Sequence[Path | str], *, run: str | None = None, collection: int | None = None) -> str:
+        """Queue files and folders; the job's id, once it cannot be lost any more. `collection` takes the documents.
 
         Raises:
             UsageError: No path was given.
@@ -82,11 +82,13 @@ class Ingestor:
         run = run or new_run_id()
         job = _job_id(run)
         with self._library.database.write() as conn:
-            self._table.create(conn, job, run, roots=roots, uploads=[])
+            self._table.create(conn, job, run, roots=roots, uploads=[], collection=collection)
         self._nudge()
         return job
 
-    def submit_uploads(self, files: Sequence[tuple[str, bytes | Path]], *, run: str | None = None) -> str:
+    def submit_uploads(
+        self, files: Sequence[tuple[str, bytes | Path]], *, run: str | None = None, collection: int | None = None
+    ) -> str:
         """Queue files that were sent, as (name, bytes) or as (name, where they lie); they are copied before this
         returns. A later upload of the same name is a newer version.
 
@@ -100,7 +102,7 @@ class Ingestor:
         with library.objects.exclusive():
             uploads = [(_upload_name(name), self._keep(sent)) for name, sent in files]
             with library.database.write() as conn:
-                self._table.create(conn, job, run, roots=[], uploads=uploads)
+                self._table.create(conn, job, run, roots=[], uploads=uploads, collection=collection)
         self._nudge()
         return job
 

@@ -77,7 +77,14 @@ class JobTable:
     """Jobs and their files; every call runs in the caller's transaction."""
 
     def create(
-        self, conn: Connection, job: str, run: str, *, roots: Sequence[Path], uploads: Sequence[tuple[str, str]]
+        self,
+        conn: Connection,
+        job: str,
+        run: str,
+        *,
+        roots: Sequence[Path],
+        uploads: Sequence[tuple[str, str]],
+        collection: int | None = None,
     ) -> None:
         """Queue a job. `uploads` are (name, digest) of originals that are stored already."""
         named = json.dumps([os.fsencode(root).hex() for root in roots])
@@ -91,6 +98,7 @@ class JobTable:
                 roots=named,
                 walked=not roots,
                 stop=False,
+                collection=collection,
             )
         )
         self._insert(conn, job, [{"path": None, "name": name, "digest": digest} for name, digest in uploads])

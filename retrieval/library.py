@@ -17,6 +17,7 @@ from filelock import FileLock
 from provenance.database import Database
 from provenance.errors import NotFoundError
 from provenance.ledger import Ledger, new_run_id
+from retrieval.collection import Collections
 from retrieval.dense import DenseIndex
 from retrieval.document import DocumentInfo, Page, ParsedDocument
 from retrieval.embedder import Embedder
@@ -68,6 +69,7 @@ class Library:
         self.embedder = embedder
         self.parser = parser
         self.store = Store(embedder=embedder)
+        self.collections = Collections(database, ledger)
         self.objects = Objects(home / "objects")
         self.tables = Tables(home / "tables", parser)  # of sheets, for queries; made when they are first asked for
         self.dense = DenseIndex(database, self.store, embedder, home / "index")

@@ -16,6 +16,7 @@ from retrieval.adding import Adder, ReadFile
 from retrieval.background import Background
 from retrieval.jobs import FINAL, FileTask, Job, JobFile, JobState, JobTable
 from retrieval.library import Library
+from retrieval.membership import put_if_there
 from retrieval.objects import Cancelled
 from retrieval.parser import ParsingStopped
 from retrieval.reading import FileReader, Known
@@ -158,16 +159,21 @@ class JobRun:
         library.ledger.append(
             kind="ingest",
             run=self._row.run,
-            body={"job": self.job, "files": len(tasks), "resumed": resumed},
+            body={"job": self.job, "files": len(tasks), "resumed": resumed} | self._destination(),
             contents={"paths": "\n".join(named)},
         )
         return tasks
+
+    def _destination(self) -> dict[str, int]:
+        return {} if self._row.collection is None else {"collection": self._row.collection}
 
     def _take(self, task: FileTask, result: ReadFile | Known | AppError) -> None:
         """One file that was read: into the library, or its failure into the job."""
 
         def settle(conn: Connection, outcome: JobFile) -> None:
             self._table.settle(conn, self.job, task.n, outcome)
+            if self._row.collection is not None and outcome.document_id is not None:
+                put_if_there(conn, self._row.collection, outcome.document_id)
 
         def advance(done: int, total: int) -> None:
             self.progress.note(task.n, status="embedding", passages=total, passages_done=done)

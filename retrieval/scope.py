@@ -1,8 +1,8 @@
-"""Which documents a search may look at: by document, folder, kind and the day they were added."""
+"""Which documents a search may look at: by document, folder, collection, kind and the day they were added."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePath
@@ -18,15 +18,18 @@ class Scope:
     """What is empty does not narrow; what is given must all hold."""
 
     documents: tuple[int, ...] = ()
+    collections: tuple[str, ...] = ()  # names; what is in one of them
     folder: str = ""  # with everything below it; uploads lie in none
     kinds: tuple[str, ...] = ()
     since: str = ""  # YYYY-MM-DD, both included
     until: str = ""
 
 
-def documents_in(scope: Scope, documents: Sequence[DocumentInfo]) -> list[int] | None:
+def documents_in(scope: Scope, documents: Sequence[DocumentInfo], collected: Collection[int] = ()) -> list[int] | None:
     """Ids of the documents within a scope; None where it does not narrow.
 
+    Args:
+        collected: Ids of the documents in the scope's collections.
     Raises:
         UsageError: A day is none.
         NotFoundError: No document is in it.
@@ -38,6 +41,7 @@ def documents_in(scope: Scope, documents: Sequence[DocumentInfo]) -> list[int] |
         info.id
         for info in documents
         if (not scope.documents or info.id in scope.documents)
+        and (not scope.collections or info.id in collected)
         and (not scope.folder or _below(info.path, scope.folder))
         and (not scope.kinds or info.kind in scope.kinds)
         and (since is None or info.added_at[:10] >= since)

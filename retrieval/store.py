@@ -22,6 +22,7 @@ from retrieval.document import DocumentInfo, Page
 from retrieval.embedder import Embedder, Vectors
 from retrieval.index import Ids
 from retrieval.lexical import SqliteLexical
+from retrieval.membership import leave_all
 from retrieval.passage import Passage
 from retrieval.rows import page_layout, page_text, to_document, to_page, to_passage
 from retrieval.tables import documents, job_files, library_state, origins, pages, passages, vectors
@@ -170,6 +171,7 @@ class Store:
         """Make a document visible and what it replaces invisible, in one step; the library's new version."""
         if replaces is not None:
             self._set_state(conn, replaces, "removed")
+            leave_all(conn, replaces)
         self._set_state(conn, document, "ready")
         return self.next_version(conn)
 
@@ -205,6 +207,7 @@ class Store:
         self.document(conn, document)
         self._set_state(conn, document, "removed")
         conn.execute(delete(origins).where(origins.c.document == document))
+        leave_all(conn, document)
         conn.execute(update(job_files).where(job_files.c.document == document).values(name="(deleted)", path=None))
         return self.next_version(conn)
 

@@ -14,7 +14,18 @@ from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, Large
 
 from provenance.tables import metadata
 
-__all__ = ["documents", "job_files", "jobs", "library_state", "origins", "pages", "passages", "vectors"]
+__all__ = [
+    "collection_documents",
+    "collections",
+    "documents",
+    "job_files",
+    "jobs",
+    "library_state",
+    "origins",
+    "pages",
+    "passages",
+    "vectors",
+]
 
 _READY = text("state = 'ready'")
 
@@ -89,6 +100,25 @@ library_state = Table(
     Column("version", Integer, nullable=False),  # counts up whenever the set of visible passages changes
 )
 
+collections = Table(
+    "collections",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False),  # as a person wrote it
+    Column("folded", Text, nullable=False),  # casefolded: no two differ by capitals alone
+    Column("created_at", Text, nullable=False),  # RFC 3339, UTC
+    Index(None, "folded", unique=True),
+    sqlite_autoincrement=True,
+)
+
+collection_documents = Table(  # a document may be in several; its rows go when it is removed
+    "collection_documents",
+    metadata,
+    Column("collection", Integer, ForeignKey("collections.id"), primary_key=True, autoincrement=False),
+    Column("document", Integer, ForeignKey("documents.id"), primary_key=True, autoincrement=False),
+    Index(None, "document"),
+)
+
 jobs = Table(
     "jobs",
     metadata,
@@ -100,6 +130,7 @@ jobs = Table(
     Column("roots", Text, nullable=False),  # JSON: paths as hex of their bytes; what is still to be walked
     Column("walked", Boolean, nullable=False),
     Column("stop", Boolean, nullable=False),  # asked for
+    Column("collection", Integer),  # where its documents go; not a foreign key: it may be deleted meanwhile
 )
 
 job_files = Table(

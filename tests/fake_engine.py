@@ -30,6 +30,7 @@ from typing import Any
 from agent.updates import Answer, Artifact, Citation, Done, GuardNotice, Step, Stopped, Timings, Token, Update
 from provenance.errors import DocumentError, GenerationError, NotFoundError, StorageError, UsageError
 from tests.fake_code import FakeCode
+from tests.fake_collections import FakeCollections
 from tests.fake_guards import FakeGuards
 from tests.fake_judging import FakeJudging
 from tests.fake_proof import FakeProof
@@ -57,6 +58,7 @@ from ui.api import (
     TableRow,
     Verification,
 )
+from ui.collection_api import CollectionRow
 from ui.engine.board import Emit, RunBoard
 from ui.judging_api import Evaluation
 from ui.settings import Settings
@@ -75,7 +77,7 @@ LONGEST_QUESTION = 20_000
 MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 
 
-class FakeEngine(FakeProof, FakeCode, FakeJudging, FakeGuards, FakeTools):
+class FakeEngine(FakeProof, FakeCode, FakeJudging, FakeGuards, FakeTools, FakeCollections):
     """`token_s` is the pause between two tokens; `corrupt_at` makes `verify` find a bad row."""
 
     def __init__(self, *, token_s: float = 0.03, file_s: float = 0.15, library: bool = True) -> None:
@@ -95,6 +97,7 @@ class FakeEngine(FakeProof, FakeCode, FakeJudging, FakeGuards, FakeTools):
         self.verdicts: dict[str, tuple[str, str]] = {}
         self.kept: list[Evaluation] = []
         self.permits: set[str] = set()
+        self.kept_collections: dict[str, CollectionRow] = {}
         self.scopes: list[Scope | None] = []  # of every question and search, for tests
         self._watched: set[str] = set()
         self._drawings: dict[str, Drawing] = {}
@@ -437,26 +440,26 @@ class FakeEngine(FakeProof, FakeCode, FakeJudging, FakeGuards, FakeTools):
         del self._conversations[conversation], self._messages[conversation]
 
     # -- the library --------------------------------------------------------------------------------------------
-    def ingest(self, paths: list[str]) -> IngestJob:
+    def ingest(self, paths: list[str], *, collection: str = "") -> IngestJob:
         if not paths:
             raise UsageError("No file was named.", hint="Name a file or a folder.")
         missing = [path for path in paths if not Path(path).exists()]
         if missing:
             raise NotFoundError(f"{missing[0]!r} does not exist.", hint="Check the path.")
         found = [p for path in paths for p in ([Path(path)] if Path(path).is_file() else sorted(Path(path).rglob("*")))]
-        return self._start_job([(p.name, p.read_bytes(), str(p)) for p in found if p.is_file()])
+        return self._start_job([(p.name, p.read_bytes(), str(p)) for p in found if p.is_file()], collection)
 
-    def upload(self, files: list[tuple[str, bytes]]) -> IngestJob:
+    def upload(self, files: list[tuple[str, bytes]], *, collection: str = "") -> IngestJob:
         if not files:
             raise UsageError("No file was sent.")
-        return self._start_job([(name, data, "") for name, data in files])
+        return self._start_job([(name, data, "") for name, data in files], collection)
 
-    def upload_files(self, files: list[tuple[str, Path]]) -> IngestJob:
+    def upload_files(self, files: list[tuple[str, Path]], *, collection: str = "") -> IngestJob:
         """What the server calls: the files lie in the staging folder."""
         sent = [(name, path.read_bytes()) for name, path in files]
         for _, path in files:
             path.unlink()
-        return self.upload(sent)
+        return self.upload(sent, collection=collection)
 
     def staging(self) -> Path:
         return Path(tempfile.gettempdir())
@@ -623,7 +626,9 @@ class FakeEngine(FakeProof, FakeCode, FakeJudging, FakeGuards, FakeTools):
             self._record("", "document_added", {"document": id_, "digest": row.digest}, {"name": name})
             return row
 
-    def _start_job(self, files: list[tuple[str, bytes, str]]) -> IngestJob:
+    def _start_job(self, files: list[tuple[str, bytes, str]], collection: str = "") -> IngestJob:
+        if collection:
+            self._collection(collection)
         with self._lock:
             id_ = f"j-{next(self._ids):06d}"
             rows = [FileResult(path=path or name, status="waiting") for name, _, path in files]
@@ -631,10 +636,10 @@ class FakeEngine(FakeProof, FakeCode, FakeJudging, FakeGuards, FakeTools):
             self._jobs[id_] = IngestJob(
                 id=id_, run=run, state="running", files_total=len(files), files_done=0, files=rows
             )
-        threading.Thread(target=self._ingest, args=(id_, files), daemon=True).start()
+        threading.Thread(target=self._ingest, args=(id_, files, collection), daemon=True).start()
         return self._jobs[id_]
 
-    def _ingest(self, job: str, files: list[tuple[str, bytes, str]]) -> None:
+    def _ingest(self, job: str, files: list[tuple[str, bytes, str]], collection: str) -> None:
         began = time.monotonic()
         for i, (name, data, path) in enumerate(files):
             if job in self._stopped_jobs:
@@ -643,7 +648,10 @@ class FakeEngine(FakeProof, FakeCode, FakeJudging, FakeGuards, FakeTools):
             for status in ("reading", "embedding"):
                 self._set_file(job, i, {"status": status}, began)
                 time.sleep(self.file_s)
-            self._set_file(job, i, self._read(name, data, path), began)
+            told = self._read(name, data, path)
+            if collection and "document_id" in told:
+                self.change_collection(collection, add=[told["document_id"]])
+            self._set_file(job, i, told, began)
         state = "stopped" if job in self._stopped_jobs else "done"
         self._jobs[job] = self._jobs[job].model_copy(update={"state": state})
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.updates import Answer, Citation, Update
 from ui.code_api import CodeApi
+from ui.collection_api import CollectionApi, CollectionRow
 from ui.guard_api import GuardApi
 from ui.judging_api import JudgingApi
 from ui.proof_api import ProofApi, Verification
@@ -21,6 +22,7 @@ from ui.tools_api import ToolsApi
 __all__ = [
     "BackendRow",
     "Check",
+    "CollectionRow",
     "ConversationRow",
     "DocumentRow",
     "Drawing",
@@ -96,6 +98,7 @@ class Scope(_Wire):
     """Which documents may be looked at: what is given must all hold."""
 
     documents: list[int] = Field(default_factory=list)
+    collections: list[str] = Field(default_factory=list)  # names; what is in one of them
     folder: str = ""  # with everything below it
     kinds: list[str] = Field(default_factory=list)
     since: str = ""  # the day a document was added, YYYY-MM-DD, both included
@@ -313,7 +316,7 @@ class Drawing(_Wire):
     pictures: list[DrawnPicture] = Field(default_factory=list)
 
 
-class EngineApi(ProofApi, CodeApi, JudgingApi, GuardApi, ToolsApi, Protocol):
+class EngineApi(ProofApi, CodeApi, JudgingApi, GuardApi, ToolsApi, CollectionApi, Protocol):
     """Every call may raise an `AppError` from `provenance.errors`; the client rebuilds it from the wire."""
 
     def state(self) -> EngineState: ...
@@ -374,10 +377,10 @@ class EngineApi(ProofApi, CodeApi, JudgingApi, GuardApi, ToolsApi, Protocol):
     def rename_conversation(self, conversation: str, title: str) -> None: ...
     def delete_conversation(self, conversation: str) -> None: ...
 
-    def ingest(self, paths: list[str]) -> IngestJob:
-        """Queue files and folders of this machine (absolute paths)."""
+    def ingest(self, paths: list[str], *, collection: str = "") -> IngestJob:
+        """Queue files and folders of this machine (absolute paths). `collection` names where the documents go."""
 
-    def upload(self, files: list[tuple[str, bytes]]) -> IngestJob: ...
+    def upload(self, files: list[tuple[str, bytes]], *, collection: str = "") -> IngestJob: ...
     def job(self, job: str) -> IngestJob: ...
     def jobs(self) -> list[IngestJob]: ...
     def watched(self) -> list[str]:

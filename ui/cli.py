@@ -103,6 +103,8 @@ def _scope(parser: _Parser) -> None:
     """Which documents may be looked at."""
     text = "only in this folder or document (its name or number); may be given again for documents"
     parser.add_argument("--in", dest="within", metavar="WHERE", action="append", default=[], help=text)
+    text = "only in this collection; may be given again"
+    parser.add_argument("--collection", dest="collections", metavar="NAME", action="append", default=[], help=text)
     parser.add_argument("--type", dest="kinds", metavar="KIND", action="append", default=[], help="only pdf, xlsx ...")
     parser.add_argument("--since", metavar="DAY", default="", help="only documents added on this day or later")
     parser.add_argument("--until", metavar="DAY", default="", help="only documents added on this day or before")
@@ -113,6 +115,7 @@ def _library_commands(commands: argparse._SubParsersAction[_Parser], common: _Pa
     ingest.add_argument("paths", metavar="PATH", nargs="*", help="a file or a folder")
     ingest.add_argument("--watch", metavar="DIR", action="append", default=[], help="read a folder and keep in step")
     ingest.add_argument("--unwatch", metavar="DIR", action="append", default=[], help="watch it no longer")
+    ingest.add_argument("--collection", metavar="NAME", default="", help="put what is read into this collection")
     search = _add(commands, common, "search", "library:search", "find passages")
     search.add_argument("text", metavar="TEXT", help="what to look for; - reads it from standard input")
     _scope(search)
@@ -123,6 +126,23 @@ def _library_commands(commands: argparse._SubParsersAction[_Parser], common: _Pa
     documents = _add(commands, common, "documents", "library:documents", "list or delete documents")
     documents.add_argument("action", choices=["list", "delete"], nargs="?", default="list")
     documents.add_argument("ids", metavar="ID", nargs="*", type=int, help="for delete: numbers from the list")
+    _collection_commands(_group(commands, common, "collection", "groups of documents to ask within"), common)
+
+
+def _collection_commands(collection: argparse._SubParsersAction[_Parser], common: _Parser) -> None:
+    listed = _add(collection, common, "list", "collection:listed", "list the collections, or the documents of some")
+    listed.add_argument("names", metavar="NAME", nargs="*", help="with the documents in this collection")
+    make = _add(collection, common, "make", "collection:make", "make a collection")
+    add = _add(collection, common, "add", "collection:change", "put documents in")
+    remove = _add(collection, common, "remove", "collection:change", "take documents out; they stay in the library")
+    rename = _add(collection, common, "rename", "collection:rename", "give a collection another name")
+    delete = _add(collection, common, "delete", "collection:delete", "delete a collection; its documents stay")
+    for parser in (make, add, remove, rename, delete):
+        parser.add_argument("name", metavar="NAME", help="its name, whatever the capitals")
+    for parser, nargs in ((make, "*"), (add, "+"), (remove, "+")):
+        text = "a document by its name or number, or a folder"
+        parser.add_argument("places", metavar="DOCUMENT", nargs=nargs, help=text)
+    rename.add_argument("new_name", metavar="NEW")
 
 
 def _record_commands(commands: argparse._SubParsersAction[_Parser], common: _Parser) -> None:

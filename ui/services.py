@@ -24,6 +24,7 @@ from ui.engine.calls.approving import ApprovingCalls
 from ui.engine.calls.asking import AskingCalls
 from ui.engine.calls.audit import AuditCalls
 from ui.engine.calls.coding import CodingCalls, Desk
+from ui.engine.calls.collecting import CollectingCalls
 from ui.engine.calls.drawing import DrawingCalls
 from ui.engine.calls.erasing import ErasingCalls
 from ui.engine.calls.guarding import GuardingCalls
@@ -419,6 +420,7 @@ class Services(
     GuardingCalls,
     ApprovingCalls,
     ToolCalls,
+    CollectingCalls,
     HouseCalls,
 ):
     """`EngineApi`, answered here."""

@@ -31,6 +31,9 @@ def ingest(options: argparse.Namespace, output: Output) -> int:
     unwatch = [str(Path(path).absolute()) for path in options.unwatch]
     if not (paths or watch or unwatch):
         raise UsageError("No file was named.", hint="Name a file or a folder.")
+    if options.collection and not paths:
+        hint = "Name the folder as a path, too; `--in` limits a question to a folder."
+        raise UsageError("A watched folder is not put into a collection by itself.", hint=hint)
     with open_client() as client:
         for folder in unwatch:
             client.unwatch_folder(folder)
@@ -41,7 +44,7 @@ def ingest(options: argparse.Namespace, output: Output) -> int:
         if not paths:
             output.result({"watched": client.watched()}, lambda: None)
             return 0
-        job = client.ingest(paths)
+        job = client.ingest(paths, collection=options.collection)
         with _progress(output, job) as show:
             job = follow_job(client, job, show)
     failed = [row for row in job.files if _failed(row)]

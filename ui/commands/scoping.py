@@ -1,4 +1,4 @@
-"""Which documents a command may look at: `--in`, `--type`, `--since`, `--until`."""
+"""Which documents a command may look at: `--in`, `--collection`, `--type`, `--since`, `--until`."""
 
 from __future__ import annotations
 
@@ -23,11 +23,18 @@ def scope_of(client: EngineApi, options: argparse.Namespace) -> Scope | None:
         NotFoundError: A place is neither a folder nor a document of the library.
         UsageError: Two folders were named.
     """
-    if not (options.within or options.kinds or options.since or options.until):
+    if not (options.within or options.collections or options.kinds or options.since or options.until):
         return None
     folders = [place for place in options.within if Path(place).expanduser().is_dir()]
     if len(folders) > 1:
         raise UsageError("Only one folder can be named.", hint="Name the one above both.")
     documents = [find_document(client, place).id for place in options.within if place not in folders]
     folder = str(Path(folders[0]).expanduser().resolve()) if folders else ""
-    return Scope(documents=documents, folder=folder, kinds=options.kinds, since=options.since, until=options.until)
+    return Scope(
+        documents=documents,
+        collections=options.collections,
+        folder=folder,
+        kinds=options.kinds,
+        since=options.since,
+        until=options.until,
+    )

@@ -39,6 +39,7 @@ from ui.api import (
 )
 from ui.engine.board import is_final
 from ui.engine.client_code import CodeClient
+from ui.engine.client_collection import CollectionClient
 from ui.engine.client_guard import GuardClient
 from ui.engine.client_judging import JudgingClient
 from ui.engine.client_proof import ProofClient
@@ -69,7 +70,7 @@ def connect(settings: Settings, command: EngineCommand | None = None) -> EngineC
     return client
 
 
-class EngineClient(ProofClient, CodeClient, JudgingClient, GuardClient, ToolsClient):
+class EngineClient(ProofClient, CodeClient, JudgingClient, GuardClient, ToolsClient, CollectionClient):
     """`EngineApi` over the wire. With `start=False` it only ever speaks to an engine that runs already."""
 
     def __init__(self, settings: Settings, command: EngineCommand | None = None, *, start: bool = True) -> None:
@@ -192,14 +193,15 @@ class EngineClient(ProofClient, CodeClient, JudgingClient, GuardClient, ToolsCli
         self._call("DELETE", f"/conversations/{conversation}")
 
     # -- the library --------------------------------------------------------------------------------------------
-    def ingest(self, paths: list[str]) -> IngestJob:
-        return IngestJob.model_validate_json(self._call("POST", "/jobs", json={"paths": paths}).content)
+    def ingest(self, paths: list[str], *, collection: str = "") -> IngestJob:
+        body = {"paths": paths, "collection": collection}
+        return IngestJob.model_validate_json(self._call("POST", "/jobs", json=body).content)
 
-    def upload(self, files: list[tuple[str, bytes]]) -> IngestJob:
+    def upload(self, files: list[tuple[str, bytes]], *, collection: str = "") -> IngestJob:
         # A header cannot carry every file name exactly; the field `names` can.
-        names = json.dumps([name for name, _ in files])
+        fields = {"names": json.dumps([name for name, _ in files]), "collection": collection}
         parts = [("files", (f"file{i}", data, "application/octet-stream")) for i, (_, data) in enumerate(files)]
-        answer = self._call("POST", "/uploads", data={"names": names}, files=parts or [("none", ("", b""))])
+        answer = self._call("POST", "/uploads", data=fields, files=parts or [("none", ("", b""))])
         return IngestJob.model_validate_json(answer.content)
 
     def job(self, job: str) -> IngestJob:

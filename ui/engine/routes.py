@@ -59,6 +59,7 @@ class Question(BaseModel):
 
 class Paths(BaseModel):
     paths: list[str]
+    collection: str = ""
 
 
 class Folder(BaseModel):
@@ -258,7 +259,7 @@ def jobs(api: Engine) -> list[IngestJob]:
 
 @router.post("/jobs")
 def ingest(api: Engine, body: Paths) -> IngestJob:
-    return api.ingest(body.paths)
+    return api.ingest(body.paths, collection=body.collection)
 
 
 @router.get("/watched")
@@ -288,13 +289,15 @@ def stop_job(api: Engine, job: str) -> None:
 
 @router.post("/uploads")
 async def upload(api: Engine, request: Request) -> IngestJob:
-    """Files as multipart `files`; a field `names` (JSON list) gives names that a header cannot carry exactly."""
+    """Files as multipart `files`; a field `names` (JSON list) gives names that a header cannot carry exactly, and
+    `collection` says where their documents go."""
     staging = api.staging()
     length = int(request.headers.get("content-length") or 0)
     if shutil.disk_usage(staging).free < 2 * length + SPARE_DISK_BYTES:
         raise StorageError("The disk is too full for these files.", hint="Free some space and try again.")
     try:
         async with request.form(max_files=10_000, max_part_size=4 << 20) as form:
+            collection = str(form.get("collection", ""))
             parts = [part for part in form.getlist("files") if isinstance(part, UploadFile)]
             names = json.loads(str(form.get("names", "null"))) or [part.filename or "unnamed" for part in parts]
             if not parts or len(names) != len(parts):
@@ -305,7 +308,7 @@ async def upload(api: Engine, request: Request) -> IngestJob:
             ]
     except (MultiPartException, ValueError) as exc:
         raise UsageError("The upload cannot be read.", hint="Send the files as multipart form data.") from exc
-    return await asyncio.to_thread(api.upload_files, files)
+    return await asyncio.to_thread(api.upload_files, files, collection=collection)
 
 
 def _stage(part: UploadFile, staging: Path) -> Path:

@@ -18,7 +18,7 @@ class ServedEngine(EngineApi, Protocol):
 
     board: RunBoard
 
-    def upload_files(self, files: list[tuple[str, Path]]) -> IngestJob:
+    def upload_files(self, files: list[tuple[str, Path]], *, collection: str = "") -> IngestJob:
         """Ingest files that lie in the staging folder; they are the engine's to move or delete."""
 
     def staging(self) -> Path:

@@ -98,6 +98,7 @@ def make_app(
 ) -> ASGIApp:
     """The application. `identity` is what `/v1/hello` says: build, settings, home; `end` what `/v1/shutdown` does."""
     from ui.engine.code_routes import router as code_router
+    from ui.engine.collection_routes import router as collection_router
     from ui.engine.guard_routes import router as guard_router
     from ui.engine.judging_routes import router as judging_router
     from ui.engine.proof_routes import router as proof_router
@@ -112,6 +113,7 @@ def make_app(
     app.include_router(judging_router, prefix="/v1")
     app.include_router(guard_router, prefix="/v1")
     app.include_router(tool_router, prefix="/v1")
+    app.include_router(collection_router, prefix="/v1")
 
     @app.exception_handler(AppError)
     async def _ours(_request: Request, exc: AppError) -> JSONResponse:

@@ -7,8 +7,9 @@ from pathlib import Path
 import streamlit as st
 
 from provenance.errors import AppError
-from ui.api import DocumentRow
+from ui.api import CollectionRow, DocumentRow
 from ui.views.bench import draw_bench
+from ui.views.collections import draw_collections, draw_destination, draw_filter, names_by_document, tags_html
 from ui.views.evaluation import draw_evaluation
 from ui.views.jobs import draw_jobs, remember_job
 from ui.views.page_services import PageServices
@@ -32,17 +33,17 @@ _COLUMNS = [5.2, 1.3, 0.9, 1.1, 1.1, 1.3, 0.8]
 def render(services: PageServices) -> None:
     """The library page."""
     st.title("Library", anchor=False)
-    documents = services.engine.documents()
+    documents, collections = services.engine.documents(), services.engine.collections()
     passages = sum(row.passages for row in documents)
     total = size(sum(row.size_bytes for row in documents))
     held = f"{count(len(documents), 'document')}, {count(passages, 'passage')}, {total}"
     told = held if documents else "Nothing here yet. Add the documents you want to ask."
     st.html(f'<div class="wf-note">{esc(told)}</div>')
-    _add(services, first=not documents)
+    _add(services, collections, first=not documents)
     draw_jobs(services)
     shown, bench, evaluation = st.tabs(["Documents", "Search test bench", "Evaluation"], key="library.tabs")
     with shown:
-        _documents(services, documents)
+        _documents(services, documents, collections)
     with bench:
         draw_bench(services, empty=not documents)
     with evaluation:
@@ -51,7 +52,7 @@ def render(services: PageServices) -> None:
 
 
 # -- adding -------------------------------------------------------------------------------------------------------
-def _add(services: PageServices, *, first: bool) -> None:
+def _add(services: PageServices, collections: list[CollectionRow], *, first: bool) -> None:
     with st.container(border=True, key="library.add"):
         way = st.segmented_control(
             "Add",
@@ -61,10 +62,11 @@ def _add(services: PageServices, *, first: bool) -> None:
             key="library.way",
             label_visibility="collapsed",
         )
+        into = draw_destination(collections)
         if way == _PATH:
-            _add_path(services)
+            _add_path(services, into)
         else:
-            _add_uploads(services, folder=way == _FOLDER)
+            _add_uploads(services, into, folder=way == _FOLDER)
         samples = sample_files() if first else []
         if samples:
             with st.container(horizontal=True, vertical_alignment="center"):
@@ -72,10 +74,10 @@ def _add(services: PageServices, *, first: bool) -> None:
                 if st.button(
                     "Try the sample documents", key="library.samples", type="tertiary", icon=":material/science:"
                 ):
-                    _ingest(services, samples)
+                    _ingest(services, samples, into)
 
 
-def _add_uploads(services: PageServices, *, folder: bool) -> None:
+def _add_uploads(services: PageServices, into: str, *, folder: bool) -> None:
     turn = st.session_state.setdefault("library.turn", 0)  # a new key empties the drop zone after its files are sent
     files = st.file_uploader(
         "A folder with documents" if folder else "Documents to read",
@@ -91,7 +93,8 @@ def _add_uploads(services: PageServices, *, folder: bool) -> None:
         return
     try:
         with st.spinner("Handing the files over …"):
-            remember_job(services.engine.upload([(file.name, file.getvalue()) for file in files]))
+            sent = [(file.name, file.getvalue()) for file in files]
+            remember_job(services.engine.upload(sent, collection=into))
     except AppError as exc:
         say_error(exc)
         return
@@ -99,7 +102,7 @@ def _add_uploads(services: PageServices, *, folder: bool) -> None:
     st.rerun()
 
 
-def _add_path(services: PageServices) -> None:
+def _add_path(services: PageServices, into: str) -> None:
     with st.form("library.path.form", border=False):
         path = st.text_input(
             "File or folder on the machine where Wherefrom runs",
@@ -119,7 +122,7 @@ def _add_path(services: PageServices) -> None:
     if watch:
         _watch(services, absolute)
     else:
-        _ingest(services, [absolute])
+        _ingest(services, [absolute], into)
 
 
 def _watched(services: PageServices) -> None:
@@ -141,9 +144,9 @@ def _watch(services: PageServices, folder: str) -> None:
         st.rerun()
 
 
-def _ingest(services: PageServices, paths: list[str]) -> None:
+def _ingest(services: PageServices, paths: list[str], into: str) -> None:
     try:
-        remember_job(services.engine.ingest(paths))
+        remember_job(services.engine.ingest(paths, collection=into))
     except AppError as exc:
         say_error(exc)
     else:
@@ -162,7 +165,7 @@ def choose_documents(documents: list[DocumentRow], *, text: str, sort: str) -> l
     return sorted(fitting, key=_SORTS[sort], reverse=sort in _DOWNWARDS)
 
 
-def _documents(services: PageServices, documents: list[DocumentRow]) -> None:
+def _documents(services: PageServices, documents: list[DocumentRow], collections: list[CollectionRow]) -> None:
     if not documents:
         st.html('<div class="wf-calm">When a document is read it is listed here, with its pages and passages.</div>')
         return
@@ -175,8 +178,11 @@ def _documents(services: PageServices, documents: list[DocumentRow]) -> None:
             live=True,
             label_visibility="collapsed",
         )
+        within = draw_filter(collections)
         sort = st.selectbox("Order", list(_SORTS), key="library.sort", label_visibility="collapsed", width=170)
-    fitting = choose_documents(documents, text=text or "", sort=sort or "Newest first")
+        held = documents if within is None else [row for row in documents if row.id in within.documents]
+        fitting = choose_documents(held, text=text or "", sort=sort or "Newest first")
+        draw_collections(services, collections, documents, [row.id for row in fitting])
     if not fitting:
         st.html('<div class="wf-calm">No document fits the filter.</div>')
         return
@@ -184,8 +190,9 @@ def _documents(services: PageServices, documents: list[DocumentRow]) -> None:
     key = f"library.page.{pages}"  # a filter that changes how many there are begins at the first
     number = min(st.session_state.get(key, 1), pages)
     _head()
+    tags = names_by_document(collections)
     for row in fitting[(number - 1) * PAGE_ROWS : number * PAGE_ROWS]:
-        _document(services, row)
+        _document(services, row, tags.get(row.id, []))
     if pages > 1:
         st.pagination(pages, key=key)
 
@@ -197,7 +204,7 @@ def _head() -> None:
             cell.html(f'<span class="wf-head">{word or "&nbsp;"}</span>')
 
 
-def _document(services: PageServices, row: DocumentRow) -> None:
+def _document(services: PageServices, row: DocumentRow, collections: list[str]) -> None:
     with st.container(key=f"docrow-{row.id}"):
         name, *facts, menu = st.columns(_COLUMNS, vertical_alignment="center", wrap=False)
         with name:
@@ -205,6 +212,8 @@ def _document(services: PageServices, row: DocumentRow) -> None:
                 plain(shorten(row.name, 90)), key=f"doc.open.{row.id}", type="tertiary", help="Open this document"
             ):
                 open_document(row.id, row.name)
+            if collections:
+                st.html(tags_html(collections))
             for warning in row.warnings[:3]:
                 st.html(f'<div class="wf-note wf-warn">{esc(warning)}</div>')
         told = (row.kind, f"{row.pages:,}", f"{row.passages:,}", size(row.size_bytes), ago(row.added_at))

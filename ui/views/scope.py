@@ -1,4 +1,4 @@
-"""Where to look: the documents, folder, kinds and days that the questions of this tab are limited to."""
+"""Where to look: the documents, collections, folder, kinds and days that the questions of this tab are limited to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ui.views.words import count, say_error
 __all__ = ["chosen_scope", "draw_scope", "folders_of"]
 
 _KEY = "scope."
-_NAMES = ("documents", "folder", "kinds", "since", "until")
+_NAMES = ("documents", "collections", "folder", "kinds", "since", "until")
 
 
 def draw_scope(services: PageServices) -> None:
@@ -24,12 +24,16 @@ def draw_scope(services: PageServices) -> None:
     label = "Looking in all documents" if scope is None else f"Limited by {count(_given(scope), 'filter')}"
     with st.popover(label, key="scope.open", icon=":material/filter_alt:", type="tertiary"):
         try:
-            documents = services.engine.documents()
+            documents, collections = services.engine.documents(), services.engine.collections()
         except AppError as exc:
             say_error(exc)
             return
         names = {row.id: row.name for row in documents}
         st.multiselect("Documents", list(names), key=f"{_KEY}documents", format_func=lambda id_: names.get(id_, "gone"))
+        kept = [row.name for row in collections]
+        gone = [name for name in st.session_state.get(f"{_KEY}collections", ()) if name not in kept]
+        if kept or gone:  # one that is gone stays chosen: the question is refused then, not asked of everything
+            st.multiselect("Collections", [*kept, *gone], key=f"{_KEY}collections")
         st.selectbox("Folder", folders_of(documents), index=None, key=f"{_KEY}folder", placeholder="Any")
         st.multiselect("Kinds", sorted({row.kind for row in documents}), key=f"{_KEY}kinds")
         first, last = st.columns(2)
@@ -59,4 +63,4 @@ def _given(scope: Scope) -> int:
 
 def _clear() -> None:
     for name in _NAMES:
-        st.session_state[f"{_KEY}{name}"] = [] if name in ("documents", "kinds") else None
+        st.session_state[f"{_KEY}{name}"] = [] if name in ("documents", "collections", "kinds") else None

@@ -23,7 +23,7 @@ def documents_within(parts: Parts, scope: Scope | None) -> list[int] | None:
     """Ids of the documents within a scope; None where it does not narrow.
 
     Raises:
-        NotFoundError: No document is in it.
+        NotFoundError: No document is in it, or there is no such collection.
     """
     from retrieval import scope as scopes
 
@@ -31,9 +31,11 @@ def documents_within(parts: Parts, scope: Scope | None) -> list[int] | None:
         return None
     wanted = scopes.Scope(
         documents=tuple(scope.documents),
+        collections=tuple(scope.collections),
         folder=scope.folder,
         kinds=tuple(scope.kinds),
         since=scope.since,
         until=scope.until,
     )
-    return scopes.documents_in(wanted, parts.library.documents())
+    collected = parts.library.collections.documents_of(wanted.collections)
+    return scopes.documents_in(wanted, parts.library.documents(), collected)

@@ -138,6 +138,7 @@ class ErasingCalls(Calls):
         questions = forget_questions(parts.database, scope.questions)
         if scope.titles:
             forget_titles(parts.database, scope.titles)
+            parts.library.collections.forget_names(scope.titles)
         store = manifest_store(parts.settings)
         manifests = sum(store.forget(run) for run in scope.plan.runs if run.startswith("r-"))
         self._forget_fingerprints(scope.plan.runs)

@@ -22,7 +22,7 @@ PICTURES = frozenset({"pdf", "png", "jpg", "jpeg", "tiff", "tif", "bmp", "gif", 
 class LibraryCalls(Calls):
     """`ingest` to `search` of `EngineApi`."""
 
-    def ingest(self, paths: list[str]) -> IngestJob:
+    def ingest(self, paths: list[str], *, collection: str = "") -> IngestJob:
         """Queue files and folders of this machine."""
         if not paths:
             raise UsageError("No file was named.", hint="Name a file or a folder.")
@@ -30,18 +30,18 @@ class LibraryCalls(Calls):
         for path in map(Path, paths):
             if not path.is_absolute():
                 raise UsageError(f"{str(path)!r} is not an absolute path.", hint="Name it from the root on.")
-        return self.job(self.parts.ingestor.submit(paths))
+        return self.job(self.parts.ingestor.submit(paths, collection=self._number(collection)))
 
-    def upload(self, files: list[tuple[str, bytes]]) -> IngestJob:
+    def upload(self, files: list[tuple[str, bytes]], *, collection: str = "") -> IngestJob:
         """Queue files that were sent."""
         self._embedder_must_be_there()
-        return self.job(self.parts.ingestor.submit_uploads(files))
+        return self.job(self.parts.ingestor.submit_uploads(files, collection=self._number(collection)))
 
-    def upload_files(self, files: list[tuple[str, Path]]) -> IngestJob:
+    def upload_files(self, files: list[tuple[str, Path]], *, collection: str = "") -> IngestJob:
         """Queue files that lie in the staging folder, and clear them away."""
         self._embedder_must_be_there()
         try:
-            return self.job(self.parts.ingestor.submit_uploads(files))
+            return self.job(self.parts.ingestor.submit_uploads(files, collection=self._number(collection)))
         finally:
             for _, path in files:
                 path.unlink(missing_ok=True)
@@ -184,6 +184,10 @@ class LibraryCalls(Calls):
             rows_used=len(result.used),
             rows_sha256=result.rows_digest,
         )
+
+    def _number(self, collection: str) -> int | None:
+        """Of the collection of this name; none where none is named."""
+        return self.parts.library.collections.find(collection).id if collection else None
 
     def _embedder_must_be_there(self) -> None:
         problem = self.parts.embedder_problem()

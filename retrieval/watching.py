@@ -2,6 +2,7 @@
 
 A thread looks every few seconds at names, sizes and times; contents are read by an ingest job alone, and only of files
 that look different. What was seen last is kept in `watched.json`, so that a start does not read everything again.
+A folder may fill a collection: what is read in it is put there.
 A folder that cannot be seen (a stick that was pulled out) changes nothing: only files that are gone from a folder that
 is there are taken out.
 """
@@ -30,7 +31,7 @@ Seen = dict[str, tuple[int, int]]  # path -> (size, time of the last change in n
 class _Keeper(Protocol):
     """What the watch needs of whoever owns the library."""
 
-    def take_in(self, paths: list[Path]) -> None: ...
+    def take_in(self, paths: list[Path], collection: int | None) -> None: ...
     def let_go(self, path: Path) -> None: ...
 
 
@@ -44,15 +45,15 @@ class FolderWatch:
         self._lock = threading.RLock()
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
-        self._folders = _read(file)
+        self._folders, self._into = _read(file)
 
     def folders(self) -> list[str]:
         """The folders that are watched, by name."""
         with self._lock:
             return sorted(self._folders)
 
-    def add(self, folder: Path) -> None:
-        """Watch a folder from now on; what is in it is read at once.
+    def add(self, folder: Path, *, collection: int | None = None) -> None:
+        """Watch a folder from now on; what is in it is read at once, and put into the collection of this number.
 
         Raises:
             UsageError: It is no folder, is watched already by one above it, or there are too many.
@@ -66,6 +67,9 @@ class FolderWatch:
             if len(self._folders) >= _MOST_FOLDERS:
                 raise UsageError(f"At most {_MOST_FOLDERS} folders can be watched.", hint="Watch one above them.")
             self._folders.setdefault(str(folder), {})
+            if collection is not None and self._into.get(str(folder)) != collection:
+                self._into[str(folder)] = collection
+                self._folders[str(folder)] = {}  # what is known already goes there, too
             self._keep()
         self.start()
         self.look()
@@ -79,6 +83,7 @@ class FolderWatch:
         with self._lock:
             if self._folders.pop(str(folder), None) is None:
                 raise NotFoundError(f"{folder} is not watched.", hint="The Library page lists the watched folders.")
+            self._into.pop(str(folder), None)
             self._keep()
 
     def start(self) -> None:
@@ -113,7 +118,7 @@ class FolderWatch:
             changed = [Path(path) for path, facts in now.items() if before.get(path) != facts]
             gone = [Path(path) for path in before.keys() - now.keys()]
             if changed:
-                self._keeper.take_in(changed)
+                self._keeper.take_in(changed, self._into.get(str(folder)))
             for path in gone:
                 self._keeper.let_go(path)
             if changed or gone:
@@ -122,7 +127,7 @@ class FolderWatch:
 
     def _keep(self) -> None:
         draft = self._file.with_suffix(".part")
-        draft.write_text(json.dumps(self._folders), encoding="utf-8")
+        draft.write_text(json.dumps({"folders": self._folders, "into": self._into}), encoding="utf-8")
         draft.chmod(0o600)
         draft.replace(self._file)
 
@@ -141,12 +146,14 @@ def _seen(folder: Path, before: Mapping[str, tuple[int, int]]) -> Seen:
     return now
 
 
-def _read(file: Path) -> dict[str, Seen]:
+def _read(file: Path) -> tuple[dict[str, Seen], dict[str, int]]:
+    """What was seen in which folder, and the collections that folders fill. Earlier files held the folders alone."""
     try:
         known = json.loads(file.read_text(encoding="utf-8"))
-        return {
+        folders = {
             str(folder): {str(path): (int(size), int(time)) for path, (size, time) in seen.items()}
-            for folder, seen in known.items()
+            for folder, seen in known.get("folders", known).items()
         }
+        return folders, {str(folder): int(number) for folder, number in known.get("into", {}).items()}
     except (OSError, ValueError, TypeError, AttributeError):  # none yet, or damaged: everything is looked at again
-        return {}
+        return {}, {}

@@ -522,7 +522,9 @@ class FakeEngine(FakeProof, FakeCode, FakeJudging, FakeGuards, FakeTools, FakeCo
     def watched(self) -> list[str]:
         return sorted(self._watched)
 
-    def watch_folder(self, path: str) -> None:
+    def watch_folder(self, path: str, *, collection: str = "") -> None:
+        if collection:
+            self._collection(collection)
         if not Path(path).is_dir():
             raise UsageError(f"{path} is no folder.", hint="Name a folder to keep in step.")
         self._watched.add(path)

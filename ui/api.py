@@ -386,8 +386,8 @@ class EngineApi(ProofApi, CodeApi, JudgingApi, GuardApi, ToolsApi, CollectionApi
     def watched(self) -> list[str]:
         """Folders that are kept in step."""
 
-    def watch_folder(self, path: str) -> None:
-        """Read a folder, and what is new, changed or gone in it from now on."""
+    def watch_folder(self, path: str, *, collection: str = "") -> None:
+        """Read a folder, and what is new, changed or gone in it from now on; `collection` takes what is read."""
 
     def unwatch_folder(self, path: str) -> None: ...
     def stop_job(self, job: str) -> None: ...

@@ -115,7 +115,9 @@ def _library_commands(commands: argparse._SubParsersAction[_Parser], common: _Pa
     ingest.add_argument("paths", metavar="PATH", nargs="*", help="a file or a folder")
     ingest.add_argument("--watch", metavar="DIR", action="append", default=[], help="read a folder and keep in step")
     ingest.add_argument("--unwatch", metavar="DIR", action="append", default=[], help="watch it no longer")
-    ingest.add_argument("--collection", metavar="NAME", default="", help="put what is read into this collection")
+    ingest.add_argument(
+        "--collection", metavar="NAME", default="", help="put what is read, also later, into this collection"
+    )
     search = _add(commands, common, "search", "library:search", "find passages")
     search.add_argument("text", metavar="TEXT", help="what to look for; - reads it from standard input")
     _scope(search)

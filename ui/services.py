@@ -399,8 +399,8 @@ class _Keeper:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    def take_in(self, paths: list[Path]) -> None:
-        self._parts.ingestor.submit(paths)
+    def take_in(self, paths: list[Path], collection: int | None) -> None:
+        self._parts.ingestor.submit(paths, collection=collection)
 
     def let_go(self, path: Path) -> None:
         self._parts.library.leave(path)

@@ -91,7 +91,8 @@ def test_an_unknown_name_is_answered_with_those_that_are_near(kept: Collections)
     assert "none yet" in nothing.value.hint
     kept.make("Lease 2024")
     kept.make("Thesis")
-    for call in (kept.find, kept.delete, kept.change, lambda name: kept.rename(name, "Rent")):
+    calls: list[Callable[[str], object]] = [kept.find, kept.delete, kept.change]
+    for call in (*calls, lambda name: kept.rename(name, "Rent")):
         with pytest.raises(NotFoundError) as near:
             call("Leese 2024")
         assert "“Lease 2024”" in near.value.hint and "Thesis" not in near.value.hint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -54,9 +55,11 @@ class Keeper:
     def __init__(self) -> None:
         self.taken: list[str] = []
         self.gone: list[str] = []
+        self.into: int | None = None
 
-    def take_in(self, paths: list[Path]) -> None:
+    def take_in(self, paths: list[Path], collection: int | None) -> None:
         self.taken += sorted(path.name for path in paths)
+        self.into = collection
 
     def let_go(self, path: Path) -> None:
         self.gone.append(path.name)
@@ -99,6 +102,31 @@ def test_a_new_start_knows_what_was_seen(folder: Path, tmp_path: Path) -> None:
     assert second.folders() == []
     with pytest.raises(NotFoundError):
         second.remove(folder)
+
+
+def test_a_folder_fills_its_collection_after_a_new_start_too(folder: Path, tmp_path: Path) -> None:
+    keeper = Keeper()
+    first = FolderWatch(tmp_path / "watched.json", keeper, look_s=3600)
+    first.add(folder)
+    assert keeper.into is None
+    first.add(folder, collection=7)  # what is known already goes there, too
+    assert (keeper.taken, keeper.into) == (["one.txt", "two.txt"] * 2, 7)
+    first.close()
+    second = FolderWatch(tmp_path / "watched.json", keeper := Keeper(), look_s=3600)
+    (folder / "three.txt").write_text("three", encoding="utf-8")
+    second.look()
+    assert (keeper.taken, keeper.into) == (["three.txt"], 7)
+    second.remove(folder)
+    second.add(folder)
+    assert keeper.into is None
+    second.close()
+
+
+def test_a_list_of_folders_from_before_collections_is_still_read(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "watched.json").write_text(json.dumps({str(folder): {}}), encoding="utf-8")
+    watch = FolderWatch(tmp_path / "watched.json", keeper := Keeper(), look_s=3600)
+    watch.look()
+    assert (watch.folders(), keeper.taken) == ([str(folder)], ["one.txt", "two.txt"])
 
 
 def test_a_folder_that_cannot_be_seen_takes_nothing_out(folder: Path, tmp_path: Path) -> None:

@@ -31,15 +31,12 @@ def ingest(options: argparse.Namespace, output: Output) -> int:
     unwatch = [str(Path(path).absolute()) for path in options.unwatch]
     if not (paths or watch or unwatch):
         raise UsageError("No file was named.", hint="Name a file or a folder.")
-    if options.collection and not paths:
-        hint = "Name the folder as a path, too; `--in` limits a question to a folder."
-        raise UsageError("A watched folder is not put into a collection by itself.", hint=hint)
     with open_client() as client:
         for folder in unwatch:
             client.unwatch_folder(folder)
             output.line(f"No longer kept in step with {shown(folder)}.")
         for folder in watch:
-            client.watch_folder(folder)
+            client.watch_folder(folder, collection=options.collection)
             output.line(f"Kept in step with {shown(folder)} from now on, as long as the engine runs.")
         if not paths:
             output.result({"watched": client.watched()}, lambda: None)

@@ -213,8 +213,8 @@ class EngineClient(ProofClient, CodeClient, JudgingClient, GuardClient, ToolsCli
     def watched(self) -> list[str]:
         return self._get("/watched", list[str])
 
-    def watch_folder(self, path: str) -> None:
-        self._call("POST", "/watched", json={"path": path})
+    def watch_folder(self, path: str, *, collection: str = "") -> None:
+        self._call("POST", "/watched", json={"path": path, "collection": collection})
 
     def unwatch_folder(self, path: str) -> None:
         self._call("POST", "/watched/end", json={"path": path})

@@ -64,6 +64,7 @@ class Paths(BaseModel):
 
 class Folder(BaseModel):
     path: str
+    collection: str = ""
 
 
 class Title(BaseModel):
@@ -269,7 +270,7 @@ def watched(api: Engine) -> list[str]:
 
 @router.post("/watched", status_code=204)
 def watch_folder(api: Engine, body: Folder) -> None:
-    api.watch_folder(body.path)
+    api.watch_folder(body.path, collection=body.collection)
 
 
 @router.post("/watched/end", status_code=204)

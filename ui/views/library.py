@@ -9,7 +9,7 @@ import streamlit as st
 from provenance.errors import AppError
 from ui.api import CollectionRow, DocumentRow
 from ui.views.bench import draw_bench
-from ui.views.collections import draw_collections, draw_destination, draw_filter, names_by_document, tags_html
+from ui.views.collection import draw_collections, draw_destination, draw_filter, names_by_document, tags_html
 from ui.views.evaluation import draw_evaluation
 from ui.views.jobs import draw_jobs, remember_job
 from ui.views.page_services import PageServices
@@ -120,7 +120,7 @@ def _add_path(services: PageServices, into: str) -> None:
         return
     absolute = str(Path(path.strip().strip("\"'")).expanduser().absolute())
     if watch:
-        _watch(services, absolute)
+        _watch(services, absolute, into)
     else:
         _ingest(services, [absolute], into)
 
@@ -135,9 +135,9 @@ def _watched(services: PageServices) -> None:
                 st.rerun()
 
 
-def _watch(services: PageServices, folder: str) -> None:
+def _watch(services: PageServices, folder: str, into: str) -> None:
     try:
-        services.engine.watch_folder(folder)
+        services.engine.watch_folder(folder, collection=into)
     except AppError as exc:
         say_error(exc)
     else:

@@ -68,12 +68,12 @@ class LibraryCalls(Calls):
         """Folders that are kept in step."""
         return self.parts.watch.folders()
 
-    def watch_folder(self, path: str) -> None:
+    def watch_folder(self, path: str, *, collection: str = "") -> None:
         """Read a folder, and keep the library in step with it."""
         self._embedder_must_be_there()
         if not Path(path).is_absolute():
             raise UsageError(f"{path!r} is not an absolute path.", hint="Name it from the root on.")
-        self.parts.watch.add(Path(path))
+        self.parts.watch.add(Path(path), collection=self._number(collection))
 
     def unwatch_folder(self, path: str) -> None:
         """Watch it no longer; its documents stay."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import streamlit as st
 
 from provenance.errors import AppError
 from ui.api import CollectionRow, DocumentRow
 from ui.views.page_services import PageServices
-from ui.views.words import count, esc, plain, say_error, shorten
+from ui.views.words import count, esc, plain, shorten
 
 __all__ = ["draw_collections", "draw_destination", "draw_filter", "names_by_document", "tags_html"]
 
-_NEW, _INTO, _FILTER = "collection.new", "library.into", "library.collection"
+_NEW, _NAME, _INSIDE = "collection.new", "collection.name", "collection.documents"
+_INTO, _FILTER = "library.into", "library.collection"
 _LONGEST = 80
 
 
@@ -24,11 +26,9 @@ def draw_collections(
     label = f"Collections ({len(rows)})" if rows else "Collections"
     with st.popover(label, key="collection.open", icon=":material/folder_special:", type="tertiary"):
         with st.form("collection.form", border=False, clear_on_submit=True):
-            name = st.text_input("New collection", key=_NEW, max_chars=_LONGEST, placeholder="Lease 2024")
-            if st.form_submit_button("Make it", key="collection.make") and _tried(
-                lambda: services.engine.make_collection(name or "")
-            ):
-                st.rerun()
+            st.text_input("New collection", key=_NEW, max_chars=_LONGEST, placeholder="Lease 2024")
+            make = partial(_make, services)
+            st.form_submit_button("Make it", key="collection.make", on_click=_tried, args=(make,))
         for row in rows:
             told = f"{plain(shorten(row.name, 60))} · {count(len(row.documents), 'document')}"
             if st.button(told, key=f"collection.edit.{row.id}", type="tertiary", help="Choose its documents"):
@@ -77,47 +77,56 @@ def _choose(label: str, rows: Sequence[CollectionRow], key: str, placeholder: st
 
 @st.dialog("Collection")
 def _edit(services: PageServices, row: CollectionRow, names: Mapping[int, str], listed: Sequence[int]) -> None:
-    key = f"collection.documents.{row.id}"
-    st.session_state.setdefault(key, [id_ for id_ in row.documents if id_ in names])
-    st.text_input("Name", value=row.name, key="collection.name", max_chars=_LONGEST)
-    st.multiselect("Documents", list(names), key=key, format_func=lambda id_: names.get(id_, "gone"))
-    st.button(
-        f"Add the {count(len(listed), 'document')} that the list shows",
-        key="collection.listed",
-        type="tertiary",
-        icon=":material/playlist_add:",
-        on_click=lambda: st.session_state.update({key: sorted({*st.session_state[key], *listed})}),
-        disabled=not listed,
-    )
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        gone = st.button(
-            "Delete the collection",
-            key="collection.delete",
+    more = sorted({*listed} - {*row.documents})
+    st.text_input("Name", value=row.name, key=_NAME, max_chars=_LONGEST)
+    inside = [id_ for id_ in row.documents if id_ in names]
+    st.multiselect("Documents", list(names), default=inside, key=_INSIDE, format_func=lambda id_: names[id_])
+    pressed = [
+        st.button(
+            f"Add the {count(len(more), 'document')} more that the list shows",
+            key="collection.listed",
             type="tertiary",
-            icon=":material/delete:",
-            help="Its documents stay in the library",
+            icon=":material/playlist_add:",
+            on_click=_tried,
+            args=(lambda: services.engine.change_collection(row.name, add=more),),
+            disabled=not more,
         )
-        kept = st.button("Save", key="collection.save", type="primary")
-    if gone and _tried(lambda: services.engine.delete_collection(row.name)):
-        st.rerun()
-    if kept and _tried(lambda: _save(services, row, st.session_state["collection.name"], st.session_state[key])):
+    ]
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        pressed += [
+            st.button(
+                "Delete the collection",
+                key="collection.delete",
+                icon=":material/delete:",
+                help="Its documents stay in the library",
+                on_click=_tried,
+                args=(lambda: services.engine.delete_collection(row.name),),
+            ),
+            st.button(
+                "Save", key="collection.save", type="primary", on_click=_tried, args=(lambda: _save(services, row),)
+            ),
+        ]
+    if any(pressed):
         st.rerun()
 
 
-def _save(services: PageServices, row: CollectionRow, name: str, inside: Sequence[int]) -> None:
+def _save(services: PageServices, row: CollectionRow) -> None:
     """The documents first: they are found by the old name."""
-    add, remove = sorted({*inside} - {*row.documents}), sorted({*row.documents} - {*inside})
+    name, inside = str(st.session_state[_NAME]), {*st.session_state[_INSIDE]}
+    add, remove = sorted(inside - {*row.documents}), sorted({*row.documents} - inside)
     if add or remove:
         services.engine.change_collection(row.name, add=add, remove=remove)
     if name != row.name:
         services.engine.rename_collection(row.name, name)
 
 
-def _tried(call: Callable[[], object]) -> bool:
-    """Whether it went well; what went wrong is said here."""
+def _make(services: PageServices) -> None:
+    services.engine.make_collection(str(st.session_state[_NEW]))
+
+
+def _tried(call: Callable[[], object]) -> None:
+    """Do what a button says, before the page is drawn again; what went wrong is said in passing."""
     try:
         call()
     except AppError as exc:
-        say_error(exc)
-        return False
-    return True
+        st.toast(plain(f"{exc} {exc.hint}"), icon=":material/error:")

@@ -79,6 +79,7 @@ class LlamaCppBackend:
             seed=chosen.seed,
             max_tokens=chosen.max_tokens,
             extra={"cache_prompt": True, "return_progress": True},
+            bias_in_pairs=True,
             text_mark=self._context.text_mark(),
             words=lambda: words_of_file(self._weights(chosen)),
         )

@@ -81,6 +81,7 @@ class ServedChatModel(StreamedChatModel):
     timeout_s: float = 300.0  # longest silence of the server
     trust_env: bool = False  # honour the proxies of the environment; never for loopback
     extra: dict[str, Any] = Field(default_factory=dict)  # sent with every request
+    bias_in_pairs: bool = False  # `logit_bias` as [[token, number], ...]: llama.cpp reads a large object for seconds
     words: Callable[[], Mapping[str, int]] | None = Field(None, exclude=True, repr=False)  # see `text_mark`
 
     _client: httpx.Client | None = PrivateAttr(default=None)
@@ -107,6 +108,9 @@ class ServedChatModel(StreamedChatModel):
             mark = None  # its vocabulary has no whole words: nothing would be marked, so nothing is claimed
         params = self._identifying_params | self.extra | kwargs | {"stop": stop or None}
         body = request_body(messages, model=params.pop("model"), params=params)
+        if self.bias_in_pairs and "logit_bias" in body:
+            pairs = bias_pairs(body["logit_bias"]).items()
+            body["logit_bias"] = [[int(token) if token.isdigit() else token, value] for token, value in pairs]
         answer = _Answer(body["model"], text_mark=mark.facts() if mark is not None else None, circles=circles)
         try:
             yield from self._answer(answer, body)

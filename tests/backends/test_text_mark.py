@@ -82,6 +82,15 @@ def test_a_callers_own_bias_stands(server: Any, stub: Stub) -> None:
     assert stub.asked[-1]["logit_bias"]["2"] == -100 and len(stub.asked[-1]["logit_bias"]) == 3
 
 
+def test_llama_cpp_gets_the_list_in_pairs(server: Any, stub: Stub) -> None:
+    server.bias_in_pairs = True  # its server looks up each key of an object among all the others
+    server.invoke("Hello?", text_mark=True, logit_bias={"2": -100})
+    sent = dict(map(tuple, stub.asked[-1]["logit_bias"]))
+    assert set(sent) == {1, 2, 6} and sent[2] == -100
+    server.invoke("Hello?")
+    assert "logit_bias" not in stub.asked[-1]
+
+
 def test_a_server_that_takes_no_bias_answers_without_a_mark_and_the_record_does_not_claim_one(
     server: Any, stub: Stub
 ) -> None:

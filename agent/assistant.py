@@ -220,7 +220,8 @@ class Assistant:
         *,
         again: bool,
     ) -> RunContext:
-        kept = self._fitting([turn for turn in turns if self._stands(turn)], question)
+        standing = [turn for turn in turns if self._stands(turn)]
+        kept = self._fitting(standing, question)
         board = EvidenceBoard(items=[item for turn in kept if turn.exchange for item in turn.evidence])
         board.reserve(max((item.n for turn in turns for item in turn.evidence), default=0))
         return RunContext(
@@ -232,6 +233,7 @@ class Assistant:
             board=board,
             seen=frozenset(item.n for item in board.items),
             history=[message for turn in kept for message in turn.exchange],
+            answered=standing[-1].answer if standing else "",
             temperature=max(self._settings.temperature, 0.7) if again else self._settings.temperature,
             seed=self._settings.seed + (1 + len(run) + sum(run.encode()) if again else 0),
             artifacts=self._artifacts,
@@ -295,8 +297,12 @@ class Assistant:
         return answer
 
     def _stopped(self, context: RunContext) -> Answer:
-        # What was shown had its marks set by the gate; what was cut off in mid-sentence has none.
-        answer = self._answer(context, check_answer(context.written, context.board.items, context.question).text)
+        # What was shown had its marks set by the gate; what was cut off in mid-sentence has none. A text that is shown
+        # as its tool made it has those of the tool.
+        text = context.written
+        if context.tool not in self.tools or self.tools[context.tool].result != "final":
+            text = check_answer(text, context.board.items, context.question).text
+        answer = self._answer(context, text)
         self._record_answer(context, answer, "stopped")
         self._remember(context, answer, "stopped")
         context.emit(Stopped(answer=answer))

@@ -75,6 +75,7 @@ class RunContext:
     calls: int = 0  # of tools, so far
     loop: Loop | None = None  # where the model calls tools by itself
     results: list[ToolResult] = field(default_factory=list)  # of the steps so far
+    answered: str = ""  # what the person read last in this conversation, with its marks
     made: list[Artifact] = field(default_factory=list)
     documents: list[int] | None = None  # the only ones that may be looked at; None: all
     seen: frozenset[int] = frozenset()  # numbers that earlier turns already brought

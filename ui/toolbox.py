@@ -20,10 +20,12 @@ def chat_tools(parts: Parts, ledger: LedgerWriter) -> list[Tool]:
     Args:
         ledger: Where what they do is recorded; a replay has one of its own.
     """
+    from agent.middleware.guard import GuardMiddleware
     from agent.tools.code import code_tool
     from agent.tools.condense import compare_tool, list_tool, summary_tool
     from agent.tools.image import image_tool
     from agent.tools.query import table_tool
+    from agent.tools.translate import translate_tool
 
     library = parts.library
     return [
@@ -31,6 +33,7 @@ def chat_tools(parts: Parts, ledger: LedgerWriter) -> list[Tool]:
         summary_tool(library),
         compare_tool(library),
         list_tool(library),
+        translate_tool(library, GuardMiddleware(parts.guards, ledger).review),
         image_tool(lambda: parts.drawer.recording(ledger)),
         *mcp_servers(parts.settings).rows(),
         code_tool(parts.sandbox, ledger, parts.guards),

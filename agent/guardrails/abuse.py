@@ -17,6 +17,7 @@ from agent.guardrails.base import Context, Decision, Finding, Ring
 from agent.guardrails.decide import decide
 from agent.guardrails.fold import Folded, fold, hidden_pieces
 from agent.guardrails.harm import Embed, HarmModel, load_harm_model
+from agent.translation.request import wanted
 
 __all__ = ["AbuseGuard", "find_abuse"]
 
@@ -71,7 +72,20 @@ class AbuseGuard:
 
 
 def find_abuse(text: str, model: HarmModel, embed: Embed | None) -> list[Finding]:
-    """The worst piece of the text with its score 0..1; nothing for a text without words."""
+    """The worst piece of the text with its score 0..1; nothing for a text without words.
+
+    An order to translate something that stands elsewhere ("translate page 2 of lease.pdf into French") is judged by
+    what it names: the order itself is in many examples of hidden requests, and says nothing.
+    """
+    order = wanted(text)
+    if order is None or order.text:
+        return _find(text, model, embed)
+    if order.bare:
+        return []  # "translate that into French": what it points at was judged when it was asked for
+    return [finding._replace(start=0, end=len(text)) for finding in _find(order.what, model, embed)]
+
+
+def _find(text: str, model: HarmModel, embed: Embed | None) -> list[Finding]:
     folded = fold(text)
     pieces = _pieces(text, folded, model)
     found = [Finding(*folded.span(*match.span()), "harmful_request", 0.95) for match in _PHRASES.finditer(folded.text)]

@@ -69,6 +69,9 @@ class Router:
 
     def route(self, request: str, history: Sequence[Prompted] = ()) -> Route:
         """Decide without a model."""
+        certain = self._certain(request)
+        if certain:
+            return _one(certain, request, "rule")
         if small_talk(request):
             return _one(REPLY.name, request, "rule")
         if self._prior is None:
@@ -80,7 +83,7 @@ class Router:
 
     def _compared(self, prior: Prior, request: str, history: Sequence[Prompted]) -> Route:
         pieces = pieces_of(request)
-        if len(pieces) > 1 and (steps := _plan(prior, pieces)):
+        if len(pieces) > 1 and (steps := self._plan(prior, pieces)):
             return Route(steps=steps, by="examples")
         weights = prior.weigh(request)
         best, margin = _best(weights)
@@ -94,6 +97,30 @@ class Router:
             return _one(best, request, "examples")
         likely = [name for name, share in weights.items() if share >= LIKELY][:MOST_LIKELY]
         return Route(likely=tuple(dict.fromkeys([*likely, self._tools.first.name])))
+
+    def _certain(self, request: str) -> str:
+        """The tool that knows by code that a request is its own; "" where none does."""
+        return next((tool.name for tool in self._tools if tool.certain(request)), "")
+
+    def _plan(self, prior: Prior, pieces: Sequence[str]) -> tuple[PlannedStep, ...]:
+        """The pieces as steps; empty where one of them is unclear or all go to one tool.
+
+        Neighbours that go to the same tool are one step again, but for two orders that are clear by themselves; so is
+        whatever comes after the fourth.
+        """
+        steps: list[PlannedStep] = []
+        for piece in pieces:
+            certain = self._certain(piece)
+            tool, margin = (certain, 1.0) if certain else _best(prior.weigh(piece))
+            if margin < STEP:
+                return ()
+            if tool == REPLY.name:
+                continue
+            if len(steps) == MOST_STEPS or (steps and steps[-1].tool == tool and not certain):
+                steps[-1] = PlannedStep(tool=steps[-1].tool, request=f"{steps[-1].request}, and {piece}")
+            else:
+                steps.append(PlannedStep(tool=tool, request=piece))
+        return tuple(steps) if len(steps) > 1 else ()
 
 
 def small_talk(request: str) -> bool:
@@ -126,25 +153,6 @@ def tool_before(history: Sequence[Prompted]) -> str:
                 continue
             return str(plan["tool"])
     return ""
-
-
-def _plan(prior: Prior, pieces: Sequence[str]) -> tuple[PlannedStep, ...]:
-    """The pieces as steps; empty where one of them is unclear or all go to one tool.
-
-    Neighbours that go to the same tool are one step again; so is whatever comes after the fourth.
-    """
-    steps: list[PlannedStep] = []
-    for piece in pieces:
-        tool, margin = _best(prior.weigh(piece))
-        if margin < STEP:
-            return ()
-        if tool == REPLY.name:
-            continue
-        if steps and (steps[-1].tool == tool or len(steps) == MOST_STEPS):
-            steps[-1] = PlannedStep(tool=steps[-1].tool, request=f"{steps[-1].request}, and {piece}")
-        else:
-            steps.append(PlannedStep(tool=tool, request=piece))
-    return tuple(steps) if len(steps) > 1 else ()
 
 
 def _one(tool: str, request: str, by: By) -> Route:

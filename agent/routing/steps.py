@@ -14,7 +14,7 @@ MOST_STEPS = 4
 _VERBS = (
     "add build calculate chart code compute count create design draw explain filter find generate give group "
     "illustrate implement list look make outline paint plot program rank search show simulate sketch sort sum "
-    "summarise summarize tell visualise visualize write zeichne schreibe male erstelle fasse"
+    "summarise summarize tell translate visualise visualize write zeichne schreibe male erstelle fasse übersetze"
 ).replace(" ", "|")
 _JOINT = re.compile(
     rf"\s*(?:[.;!?,]?\s+(?:and\s+|und\s+)?(?:then|after that|afterwards|finally|next|dann|danach)\b,?"

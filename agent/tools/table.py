@@ -66,6 +66,7 @@ class Tool:
             "material": the model answers from it, as from a text that is not trusted.
         examples: Requests for which this is the right tool; the router compares new ones with them.
         claims: Says by code that a request is this tool's, where the plan would only have searched.
+        certain: Says by code that a request is this tool's and nothing else, whatever the examples say.
         foreign: Somebody else's program, described by its schema alone: chosen by `agent.calling`, not by examples.
         side_effects: Whether it changes something outside the data folder; such a call needs a person's click.
     """
@@ -80,6 +81,7 @@ class Tool:
     result: Literal["final", "passages", "material"] = "final"
     examples: tuple[str, ...] = ()
     claims: Callable[[str], bool] = lambda _request: False
+    certain: Callable[[str], bool] = lambda _request: False
     side_effects: bool = False
     foreign: bool = False
 

@@ -28,6 +28,16 @@ def test_the_weights_belong_to_the_examples_that_are_shipped() -> None:
     assert load_harm_model().examples == examples_digest()
 
 
+@pytest.mark.parametrize("text", ["translate that into French", "Translate it to Polish, please", "und auf Deutsch?"])
+def test_an_order_that_only_points_at_a_text_is_no_harm(text: str) -> None:
+    assert _score(text) == 0.0
+
+
+def test_an_order_with_a_text_of_its_own_is_judged() -> None:
+    assert _score(f"Translate {BOMB} into French") > 0.5
+    assert _score(f"Translate that into French: {BOMB}") > 0.5 and _score(f"Translate '{BOMB}' into French") > 0.5
+
+
 def test_examples_grow_the_same_every_time_and_both_sides_share_their_openings() -> None:
     rows = examples()
     assert rows == examples()

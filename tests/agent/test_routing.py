@@ -14,6 +14,7 @@ from agent.routing.prior import Prior, shipped_examples
 from agent.routing.router import Router, leans, tool_before
 from agent.routing.steps import MOST_STEPS, pieces_of
 from agent.tools.table import REPLY, Tool, ToolResult, ToolTable
+from agent.tools.translate import translate_tool
 from agent.updates import Answer, Step, Update
 from benchmarks.routing import read_requests, unseen
 from provenance.errors import RetrievalError
@@ -22,7 +23,7 @@ from retrieval.testing import HashEmbedder
 from tests.agent.doubles import ListLedger, ScriptedModel, assistant_of
 
 NAMES = ("search_documents", "summarise", "query_table", "query_ledger", "write_code", "generate_image")
-NAMES = (*NAMES, "compare_documents", "list_all")
+NAMES = (*NAMES, "compare_documents", "list_all", "translate")
 
 
 def table(*names: str, call: Any = None) -> ToolTable:
@@ -111,6 +112,25 @@ def test_what_leans_on_the_conversation_is_left_to_the_model_with_the_tool_befor
     route = Router(table(), HashEmbedder()).route("And in 2024?", history)
     assert route.likely[0] == "query_table" and "search_documents" in route.likely
     assert leans("What about him?") and not leans("Who was the first keeper of the lighthouse?")
+
+
+def test_an_order_that_a_tool_knows_by_code_goes_to_it_whatever_the_examples_say() -> None:
+    rows = [Tool(name=name, title=name, description=name, call=None) for name in NAMES if name != "translate"]  # type: ignore[arg-type]
+    rows.append(translate_tool(None, None))  # type: ignore[arg-type]
+    router = Router(ToolTable(rows), HashEmbedder())
+
+    def steps(request: str) -> list[tuple[str, str]]:
+        return [(step.tool, step.request) for step in router.route(request).steps]
+
+    for request in ("Thanks, translate that into French", "Translate to German: sum the costs, then draw a dog"):
+        assert steps(request) == [("translate", request)]
+    several = "Translate a.pdf into German, then translate b.pdf into French"
+    assert steps(several) == [
+        ("translate", "Translate a.pdf into German"),
+        ("translate", "translate b.pdf into French"),
+    ]
+    assert ("translate", "translate it into German") in steps("Sum the expenses and translate it into German")
+    assert "translate" not in dict(steps("translate this code from python to go"))
 
 
 def test_a_broken_plan_in_the_history_is_passed_over() -> None:

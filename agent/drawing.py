@@ -8,18 +8,26 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import io
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import BaseModel
 
+from agent.finishing import Finish, Finisher, png, size_of
 from agent.guardrails.rings import Guards
 from agent.middleware.record import LedgerWriter
-from backends.base import HasLatents, HasLikelihood, ImageBackend, ImageProgress, ImageRequest, Picture
+from backends.base import (
+    HasLatents,
+    HasLikelihood,
+    ImageBackend,
+    ImageProgress,
+    ImageRequest,
+    ModelIdentity,
+    Picture,
+)
 from backends.cancellation import GenerationStopped
 from backends.options import chosen_options
 from provenance.errors import (
@@ -32,32 +40,12 @@ from provenance.errors import (
 )
 from provenance.whole_file import write_whole
 
-__all__ = ["PREFERRED", "Deliver", "Drawer", "Drawn", "DrawnFile", "Leaving", "Made", "Source", "png"]
+__all__ = ["PREFERRED", "Drawer", "Drawn", "DrawnFile", "Made", "Source"]
 
 # The first that has weights draws when nobody chose.
 PREFERRED = ("diffusers", "diffusion", "autoregressive", "flow", "vae", "gan")
+_USUAL = Finish()
 _MIXES, _WEIGHS = "vae", "flow"  # the families that take pictures apart, and know how likely one is
-
-
-class Leaving(Protocol):
-    """A picture that is marked and signed, and what the ledger says about that."""
-
-    @property
-    def data(self) -> bytes: ...
-
-    @property
-    def facts(self) -> dict[str, Any]: ...
-
-
-class Deliver(Protocol):
-    """Marks and signs a picture on its way out, PNG or SVG bytes.
-
-    Args:
-        record: The run's id.
-        sources: Files of the pictures that it was made of, so that their credentials are kept inside its own.
-    """
-
-    def __call__(self, data: bytes, *, record: str, sources: Sequence[bytes] = ()) -> Leaving: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,12 +63,13 @@ class DrawnFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Drawn:
-    """What became of a request. `refused` is the sentence of the guard that stopped it, or ""."""
+    """What became of a request. `refused`: the sentence of the guard that stopped it, or ""; `note`: what else to know."""
 
     files: tuple[DrawnFile, ...] = ()
     refused: str = ""
     model: str = ""
     seconds: float = 0.0
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,6 +88,8 @@ class Made:
     files: tuple[bytes, ...]
     model: str
     seconds: float
+    note: str = ""
+    refused: str = ""  # the guard's sentence, where it kept the pictures
 
 
 class Drawer:
@@ -111,11 +102,11 @@ class Drawer:
         guards: Guards,
         family: Callable[[str], ImageBackend],
         folder: Path,
-        deliver: Deliver | None = None,
+        finisher: Finisher | None = None,
     ) -> None:
         """`family` builds a backend by name; `folder` takes the pictures, a folder a run."""
         self._ledger, self._guards, self._build, self._folder = ledger, guards, family, folder
-        self._deliver = deliver
+        self._finisher = finisher or Finisher()
         self._families: dict[str, ImageBackend] = {}
 
     def recording(self, ledger: LedgerWriter) -> Drawer:
@@ -153,6 +144,7 @@ class Drawer:
         run: str,
         family: str = "",
         options: dict[str, Any] | None = None,
+        finish: Finish = _USUAL,
         progress: Callable[[ImageProgress], None] | None = None,
     ) -> Drawn:
         """Draw, record, store. Stopped by the `Cancellation` of the caller's `cancellable`.
@@ -177,7 +169,7 @@ class Drawer:
             contents={"question": request.prompt},
         )
         try:
-            return self._recorded(request, backend, chosen.model_dump(mode="json"), run, progress)
+            return self._recorded(request, backend, chosen.model_dump(mode="json"), run, finish, progress)
         except GenerationStopped:
             self._ledger.append(kind="stopped", run=run, body={"task": "image"})
             raise
@@ -191,6 +183,7 @@ class Drawer:
         backend: ImageBackend,
         options: dict[str, Any],
         run: str,
+        finish: Finish,
         progress: Callable[[ImageProgress], None] | None,
     ) -> Drawn:
         verdict = self._guards.check_input(request.prompt)
@@ -202,7 +195,8 @@ class Drawer:
             self._ledger.append(kind="answer", run=run, body={"task": "image", "refused": True, "pictures": []})
             return Drawn(refused=refused)
         asked = replace(request, prompt=verdict.text)
-        return self._answered(self.make(asked, run=run, family=backend.name, options=options, progress=progress), run)
+        made = self.make(asked, run=run, family=backend.name, options=options, finish=finish, progress=progress)
+        return self._answered(made, run)
 
     def mix(self, sources: list[Source], *, run: str, strength: float, seed: int, count: int) -> Drawn:
         """Relatives of one stored picture, or `count` pictures on the way from one to another, by the VAE's latents.
@@ -251,6 +245,9 @@ class Drawer:
 
     def _answered(self, made: Made, run: str) -> Drawn:
         """Store, and write down what leaves."""
+        if made.refused:
+            self._ledger.append(kind="answer", run=run, body={"task": "image", "refused": True, "pictures": []})
+            return Drawn(refused=made.refused, model=made.model, seconds=made.seconds)
         files = tuple(
             self._store(picture, data, run, n)
             for n, (picture, data) in enumerate(zip(made.pictures, made.files, strict=True), 1)
@@ -259,7 +256,7 @@ class Drawer:
         self._ledger.append(
             kind="answer", run=run, body={"task": "image", "refused": False, "model": made.model, "pictures": facts}
         )
-        return Drawn(files=files, model=made.model, seconds=made.seconds)
+        return Drawn(files=files, model=made.model, seconds=made.seconds, note=made.note)
 
     def make(
         self,
@@ -268,6 +265,7 @@ class Drawer:
         run: str,
         family: str = "",
         options: dict[str, Any] | None = None,
+        finish: Finish = _USUAL,
         progress: Callable[[ImageProgress], None] | None = None,
     ) -> Made:
         """Only draw, record the model's part, mark and sign: for a caller that records request, guards and answer.
@@ -282,7 +280,8 @@ class Drawer:
         seconds = time.perf_counter() - began
         told = {"seed": request.seed, "count": request.count, "style": request.style}
         parameters = {**chosen.model_dump(mode="json"), **told}
-        return self._made(backend, chosen, pictures, seconds, run, "draw", parameters, {"prompt": request.prompt})
+        contents = {"prompt": request.prompt}
+        return self._made(backend, chosen, pictures, seconds, run, "draw", parameters, contents, finish=finish)
 
     def _made(
         self,
@@ -295,9 +294,39 @@ class Drawer:
         parameters: dict[str, Any],
         contents: dict[str, str] | None = None,
         sources: Sequence[bytes] = (),
+        finish: Finish = _USUAL,
     ) -> Made:
-        """Write down the model's part, then mark and sign."""
+        """Judge, enlarge, write down what the models did, then mark and sign."""
         who = backend.identity(chosen)
+        decisions = self._finisher.judged(pictures, backend.name)
+        blocked = next((decision.detail for decision in decisions if decision.action == "block"), "")
+        began = time.perf_counter()
+        enlarged = self._finisher.enlarged([] if blocked else pictures, finish)
+        took = time.perf_counter() - began
+        more = {"purpose": purpose, "parameters": parameters, "enlarged": enlarged.facts(finish.side)}
+        self._note_model(run, who, pictures, seconds, more, contents)
+        for decision in decisions:
+            self._ledger.append(kind="guard", run=run, body=decision.body())
+        if enlarged.by is not None:  # a network that enlarged is a model like any other
+            self._note_model(run, enlarged.by, enlarged.pictures, took, {"purpose": "enlarge"})
+        return Made(
+            pictures=() if blocked else tuple(pictures),
+            files=tuple(self._delivered(png(picture), run, sources, finish.side) for picture in enlarged.pictures),
+            model=who.model,
+            seconds=seconds,
+            note=enlarged.note,
+            refused=f"A guard kept what was drawn. {blocked}" if blocked else "",
+        )
+
+    def _note_model(
+        self,
+        run: str,
+        who: ModelIdentity,
+        pictures: Sequence[Picture],
+        seconds: float,
+        more: dict[str, Any],
+        contents: dict[str, str] | None = None,
+    ) -> None:
         self._ledger.append(
             kind="model_call",
             run=run,
@@ -306,15 +335,12 @@ class Drawer:
                 "model": who.model,
                 "weights": who.digest,
                 "details": who.details,
-                "purpose": purpose,
-                "parameters": parameters,
                 "seconds": round(seconds, 3),
                 "pixels": [hashlib.sha256(picture.rgba).hexdigest() for picture in pictures],
+                **more,
             },
             contents=contents or {},
         )
-        files = tuple(self._delivered(png(picture), run, sources) for picture in pictures)
-        return Made(pictures=tuple(pictures), files=files, model=who.model, seconds=seconds)
 
     def _own(self, source: Source) -> Picture:
         from agent.tracing import own_pixels
@@ -346,16 +372,16 @@ class Drawer:
         except OSError as exc:
             raise StorageError("The picture could not be stored as SVG.", hint="Free some space; try again.") from exc
 
-    def _delivered(self, data: bytes, run: str, sources: Sequence[bytes]) -> bytes:
+    def _delivered(self, data: bytes, run: str, sources: Sequence[bytes], side: int = 512) -> bytes:
         """Marked and signed, which is on record before anybody sees it."""
-        if self._deliver is None:
+        leaving = self._finisher.delivered(data, run, sources, side)
+        if leaving is None:
             return data
-        leaving = self._deliver(data, record=run, sources=sources)
         self._ledger.append(kind="mark", run=run, body=leaving.facts)
         return leaving.data
 
     def _store(self, picture: Picture, data: bytes, run: str, n: int) -> DrawnFile:
-        width, height = _size(data)
+        width, height = size_of(data)
         path = self._folder / run / f"{n}.png"
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -371,20 +397,3 @@ class Drawer:
             file_sha256=hashlib.sha256(data).hexdigest(),
             path=path,
         )
-
-
-def _size(data: bytes) -> tuple[int, int]:
-    """Of the file: a small picture may have been enlarged on its way out."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data)) as image:
-        return image.size
-
-
-def png(picture: Picture) -> bytes:
-    """The picture as PNG, without metadata: the same pixels give the same bytes."""
-    from PIL import Image
-
-    out = io.BytesIO()
-    Image.frombytes("RGBA", (picture.width, picture.height), picture.rgba).save(out, "PNG", compress_level=6)
-    return out.getvalue()

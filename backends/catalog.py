@@ -85,7 +85,7 @@ class CatalogModel(_Row):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     title: str
-    kind: Literal["chat", "embedding", "image", "rerank"]
+    kind: Literal["chat", "embedding", "guard", "image", "rerank"]
     backend: str  # who runs it
     default: bool = False  # part of the default profile, fetched by `make setup`
     licence: str

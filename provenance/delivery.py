@@ -25,7 +25,7 @@ from provenance.credentials.sign import CredentialSigner, Parent, carries
 from provenance.credentials.store import ManifestStore
 from provenance.errors import CredentialError, UsageError
 from provenance.imagemark.keys import ImageMarkKey
-from provenance.imagemark.marker import ALGORITHM, enlarged, mark_picture
+from provenance.imagemark.marker import ALGORITHM, LEAST_SIDE, enlarged, mark_picture
 from provenance.imagemark.picture import open_picture, split_alpha, to_eight_bits
 
 __all__ = ["Delivered", "Deliverer", "Format"]
@@ -75,16 +75,19 @@ class Deliverer:
         mime: Format = "image/png",
         parent: Parent | None = None,
         inputs: Sequence[Parent] = (),
+        side: int = LEAST_SIDE,
     ) -> Delivered:
         """The file to hand out.
 
         Args:
-            picture: Pixels, or a file. One below 308 pixels is enlarged first, by a whole factor to 512 or more: a mark
-                needs room. A file's own credentials are kept as an ingredient; an SVG file gets credentials only.
+            picture: Pixels, or a file. One well below `side` (below 308 of 512) is enlarged first, by a whole factor to
+                `side` or more: a mark needs room, and withstands less in a smaller picture. A file's own credentials
+                are kept as an ingredient; an SVG file gets credentials only.
             disclosure: Whose record it is, and how much the file tells of it.
             mime: What to write; an SVG stays one.
             parent: The file that was edited, where `picture` is not that file itself.
             inputs: Files that it was put together from, where it is an edited version of none of them.
+            side: Pixels of the shorter side that a small picture is enlarged to.
 
         Raises:
             PictureError: If the file is damaged, too large or no picture.
@@ -100,8 +103,8 @@ class Deliverer:
                 parent = Parent(data=picture)
             with open_picture(picture) as image:
                 whole = _upright(image)
-            return self._pixels(whole, disclosure, mime, parent, inputs)
-        return self._pixels(_upright(picture), disclosure, mime, parent, inputs)
+            return self._pixels(whole, disclosure, mime, parent, inputs, side)
+        return self._pixels(_upright(picture), disclosure, mime, parent, inputs, side)
 
     def _pixels(
         self,
@@ -110,8 +113,9 @@ class Deliverer:
         mime: Format,
         parent: Parent | None,
         inputs: Sequence[Parent],
+        side: int,
     ) -> Delivered:
-        before = enlarged(image)
+        before = enlarged(image, side)
         if mime == "image/jpeg" and before.mode in ("LA", "RGBA"):  # JPEG knows no transparency
             paper = Image.new("RGBA", before.size, (255, 255, 255, 255))
             before = Image.alpha_composite(paper, before.convert("RGBA")).convert("RGB")

@@ -195,6 +195,8 @@ class FakeEngine(FakeProof, FakeCode, FakeJudging, FakeGuards, FakeTools, FakeCo
         seed: int | None = None,
         count: int = 1,
         options: dict[str, Any] | None = None,
+        enlarging: str = "",
+        size: int = 512,
     ) -> Drawing:
         """Plain squares; "slow" in a prompt goes on until it is stopped, "weapon" is refused."""
         if not prompt.strip():
@@ -215,6 +217,7 @@ class FakeEngine(FakeProof, FakeCode, FakeJudging, FakeGuards, FakeTools, FakeCo
             step=16,
             seconds=0.4,
             model="diffusion-64",
+            note="Enlarged by a plain filter." if enlarging == "filter" else "",
         )
         if "slow" in prompt:
             drawing = drawing.model_copy(update={"state": "drawing", "step": 4, "previews": 1})
@@ -225,8 +228,8 @@ class FakeEngine(FakeProof, FakeCode, FakeJudging, FakeGuards, FakeTools, FakeCo
                 DrawnPicture(
                     n=n,
                     seed=drawing.seed + n - 1,
-                    width=64,
-                    height=64,
+                    width=size,
+                    height=size,
                     pixels_sha256=hashlib.sha256(f"{prompt}{drawing.seed + n - 1}".encode()).hexdigest(),
                     file_sha256=hashlib.sha256(self._square(drawing.seed + n - 1)).hexdigest(),
                     path=f"/home/marit/pictures/{run}/{n}.png",

@@ -313,6 +313,7 @@ class Drawing(_Wire):
     model: str = ""
     message: str = ""  # for failed and refused: one sentence
     hint: str = ""
+    note: str = ""  # of a finished one: what else a person should know, such as how it had to be enlarged
     pictures: list[DrawnPicture] = Field(default_factory=list)
 
 
@@ -354,8 +355,13 @@ class EngineApi(ProofApi, CodeApi, JudgingApi, GuardApi, ToolsApi, CollectionApi
         seed: int | None = None,
         count: int = 1,
         options: dict[str, Any] | None = None,
+        enlarging: str = "",
+        size: int = 512,
     ) -> Drawing:
-        """Start drawing, return at once. Without `family` the best that has weights, without `seed` a fresh one."""
+        """Start drawing, return at once. Without `family` the best that has weights, without `seed` a fresh one.
+
+        `enlarging` a small picture to `size` (256 or 512 pixels): "network" or "filter"; "" is what the settings say.
+        """
 
     def mix(self, pictures: list[tuple[str, int]], *, strength: float = 0.5, seed: int = 0, count: int = 4) -> Drawing:
         """Start drawing relatives of one picture (run, n), or the way from one to another in `count` steps."""

@@ -83,6 +83,10 @@ def _conversation_commands(commands: argparse._SubParsersAction[_Parser], common
     image.add_argument("--seed", metavar="S", type=int, help="the same seed draws the same picture; default: a new one")
     image.add_argument("--count", metavar="N", type=int, default=1, help="how many (default 1)")
     image.add_argument("--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the family")
+    image.add_argument("--size", metavar="PX", type=int, default=512, help="256 or 512 pixels a side (default 512)")
+    image.add_argument(
+        "--enlarge", metavar="BY", default="", help="network, or filter for a plain one; default: what the settings say"
+    )
     image.add_argument("-o", "--out", metavar="PATH", help="copy to this file, or into this folder; .svg for outlines")
     image.add_argument("--svg", action="store_true", help="copies are SVG outlines (default folder: here)")
     code = _add(commands, common, "code", "code:code", "write code, test it in a sandbox, repair it")
@@ -233,7 +237,9 @@ def _house_commands(commands: argparse._SubParsersAction[_Parser], common: _Pars
     models.add_argument("--default", action="store_true", help="fetch: what the house needs to answer")
     models.add_argument("--tests", action="store_true", help="fetch: what the tests need besides")
     train = _add(commands, common, "train", "train:train", "train a family of pictures")
-    train.add_argument("what", metavar="WHAT", help="data, codec, sketch, diffusion, autoregressive, flow, vae or gan")
+    train.add_argument(
+        "what", metavar="WHAT", help="data, codec, sketch, diffusion, autoregressive, flow, vae, gan or upscaler"
+    )
     train.add_argument("--home", metavar="DIR", help="where data set and checkpoints lie; default: in the data folder")
     train.add_argument("--models", metavar="DIR", help="where the text encoder lies; default: with the other models")
     train.add_argument("--tiers", default="emoji", help="data: emoji, colour, mono, joined by commas (default emoji)")

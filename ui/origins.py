@@ -117,9 +117,9 @@ def deliverer(settings: Settings) -> Deliverer:
 
 
 def picture_delivery(settings: Settings) -> Callable[..., Delivered]:
-    """What marks, signs and keeps each picture that is drawn here (`agent.drawing.Deliver`)."""
+    """What marks, signs and keeps each picture that is drawn here (`agent.finishing.Deliver`)."""
 
-    def deliver(data: bytes, *, record: str, sources: Sequence[bytes] = ()) -> Delivered:
+    def deliver(data: bytes, *, record: str, sources: Sequence[bytes] = (), side: int = 512) -> Delivered:
         from provenance.credentials.disclosure import Disclosure
         from provenance.credentials.sign import Parent
 
@@ -127,11 +127,11 @@ def picture_delivery(settings: Settings) -> Callable[..., Delivered]:
         house = deliverer(settings)
         match given:
             case []:
-                return house.deliver(data, Disclosure(record=record))
+                return house.deliver(data, Disclosure(record=record), side=side)
             case [one]:
-                return house.deliver(data, Disclosure(record=record, origin="edited"), parent=one)
+                return house.deliver(data, Disclosure(record=record, origin="edited"), parent=one, side=side)
             case _:
-                return house.deliver(data, Disclosure(record=record, origin="composite"), inputs=given)
+                return house.deliver(data, Disclosure(record=record, origin="composite"), inputs=given, side=side)
 
     return deliver
 

@@ -300,6 +300,9 @@ class Parts:
     @cached_property
     def _drawer(self) -> Drawer:
         from agent.drawing import Drawer
+        from agent.finishing import Finisher
+        from agent.guardrails.pictures import PictureGuard
+        from backends.image.enlarging import Enlarger
         from backends.registry import backend_class, load_image
         from ui.origins import picture_delivery
 
@@ -307,8 +310,10 @@ class Parts:
             return load_image(name, backend_context(self.settings, backend_class(name)))
 
         folder = Path(self.settings.home) / "pictures"
-        deliver = picture_delivery(self.settings)
-        return Drawer(ledger=self.ledger, guards=self.guards, family=family, folder=folder, deliver=deliver)
+        enlarger = Enlarger(self.settings.picture_weights)
+        guard = PictureGuard(self.settings.models) if self.settings.picture_guard else None
+        finisher = Finisher(picture_delivery(self.settings), enlarger, self.settings.picture_enlarging, guard)
+        return Drawer(ledger=self.ledger, guards=self.guards, family=family, folder=folder, finisher=finisher)
 
     @cached_property
     def _coder(self) -> Coder:

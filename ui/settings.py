@@ -70,6 +70,12 @@ class Settings(BaseSettings):
     keep_warm: bool = Field(
         True, description="Keep on disk what the model has read of a conversation while it is out of memory."
     )
+    picture_guard: bool = Field(
+        True, description="Judge what a large picture model drew before it leaves; without `open-nsfw` nothing leaves."
+    )
+    picture_enlarging: Literal["network", "filter"] = Field(
+        "network", description="What enlarges small pictures on their way out: the shipped network, or a plain filter."
+    )
     text_mark: bool = Field(True, description="Put the invisible mark into free text while it is written.")
     tokenizer: Path | None = Field(
         None, description="GGUF file or tokenizer.json of the `openai` server's model, so that its text is marked too."

@@ -38,8 +38,10 @@ def image_tool(drawer: Callable[[], Drawer]) -> Tool:
             made = maker.make(order, run=context.run, family=backend.name, progress=lambda _step: context.check_stop())
         except GenerationStopped as exc:
             raise RunStopped from exc
+        if made.refused:
+            return ToolResult(text="", refused=made.refused)
         kept = tuple(_kept(context, made, n, order, backend.name) for n in range(len(made.files)))
-        said = _said(order, backend.name, wanted, backend.styles())
+        said = " ".join(filter(None, (_said(order, backend.name, wanted, backend.styles()), made.note)))
         # So that the model, and `_earlier`, know in the next turn what "it" is.
         context.exchange.append(Prompted(role="user", content="Draw it, and say what you drew."))
         context.exchange.append(Prompted(role="assistant", content=said))

@@ -16,13 +16,22 @@ from backends.image.condition import PLACES, Condition
 from backends.image.text import MAX_WORDS, WIDTH
 from provenance.errors import UsageError
 
-__all__ = ["Generator", "Noise", "OnStep", "as_images", "seeded_noise", "untold"]
+__all__ = ["Generator", "Learner", "Noise", "OnStep", "as_images", "seeded_noise", "untold"]
 
 OnStep = Callable[[int, int, Tensor | None], None]  # step, steps, latents as far as they are known
 Noise = Callable[..., Tensor]  # a shape without the batch, to standard normal numbers, each sample from its own seed
 
 
-class Generator(nn.Module, ABC):
+class Learner(nn.Module):
+    """A network that the training loop can train."""
+
+    @property
+    def critic(self) -> nn.Module | None:
+        """The part that is trained against the rest, where there is one."""
+        return None
+
+
+class Generator(Learner, ABC):
     """A family's network. Built as `cls(dims=..., styles=..., **sizes)`."""
 
     options_model: ClassVar[type[BaseModel]]
@@ -34,11 +43,6 @@ class Generator(nn.Module, ABC):
 
     def prepare(self, latents: Tensor, generator: torch.Generator) -> None:
         """Learn what is not learned by gradient from a sample of latents; called once, before training."""
-
-    @property
-    def critic(self) -> nn.Module | None:
-        """The part that is trained against the rest, where there is one."""
-        return None
 
     def critic_loss(self, latents: Tensor, condition: Condition, generator: torch.Generator) -> Tensor:
         """What the critic makes small, a number a sample."""

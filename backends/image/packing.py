@@ -22,10 +22,11 @@ from backends.image.codec import Codec
 from backends.image.generator import Generator
 from backends.image.shipped import header
 from backends.image.sketch import Sketch
+from backends.image.upscaler import Upscaler
 from provenance.errors import BackendUnavailableError
 from provenance.whole_file import replacing
 
-__all__ = ["Loaded", "load", "packed", "save", "unpacked"]
+__all__ = ["Loaded", "load", "load_upscaler", "packed", "save", "save_upscaler", "unpacked"]
 
 _SMALL = 4096
 _EXACT = ("codec.", "generator.codebook.")
@@ -68,6 +69,30 @@ def save(path: Path, generator: Generator, codec: Codec, sketch: Sketch, meta: d
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as draft:
         save_file(packed(tensors), draft, metadata={"meta": json.dumps(meta, sort_keys=True)})
+    return file_digest(path, full=True)
+
+
+def load_upscaler(path: Path) -> Upscaler:
+    """The upscaler in this file.
+
+    Raises:
+        BackendUnavailableError: If it is damaged or holds another network.
+    """
+    meta = header(path)
+    try:
+        network = Upscaler(**meta["sizes"])
+        network.load_state_dict(unpacked(load_file(path)))
+    except (OSError, SafetensorError, KeyError, TypeError, RuntimeError, ValueError) as exc:
+        raise BackendUnavailableError(f"{path.name} cannot be read: {exc}.", hint="Fetch or train it again.") from exc
+    return network.eval()
+
+
+def save_upscaler(path: Path, network: Upscaler, meta: dict[str, Any]) -> str:
+    """Write an upscaler in fp16: it is small, and rounding shows in flat colours. Returns the file's SHA-256."""
+    tensors = {name: value.detach().to(torch.float16).contiguous() for name, value in network.state_dict().items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as draft:
+        save_file(tensors, draft, metadata={"meta": json.dumps({**meta, "sizes": network.sizes}, sort_keys=True)})
     return file_digest(path, full=True)
 
 

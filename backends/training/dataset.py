@@ -21,6 +21,7 @@ from torch import Tensor
 
 from backends.image.codec import Codec, from_rgba
 from backends.image.condition import PLACES, Condition
+from backends.image.generator import Generator
 from backends.image.sketch import Sketch
 from backends.image.text import MAX_WORDS, WIDTH, CaptionEncoder
 from backends.training.data.names import colour_named
@@ -36,10 +37,25 @@ _BLURRED = 0.4  # the largest share of the sketch's hidden units that a training
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
-    """What one step of training sees."""
+    """What one step of training sees. Its pictures are measured from what their condition sketches."""
 
     latents: Tensor  # (batch, PLACES, dims)
     condition: Condition
+
+    def __len__(self) -> int:
+        return len(self.latents)
+
+    def dropped(self, generator: torch.Generator) -> Batch:
+        """The same pictures, some of them told less."""
+        return replace(self, condition=self.condition.dropped(generator))
+
+    def loss(self, model: Generator, generator: torch.Generator) -> Tensor:
+        """What the family makes small, a number a picture."""
+        return model.loss(self.latents - self.condition.sketch, self.condition, generator)
+
+    def critic_loss(self, model: Generator, generator: torch.Generator) -> Tensor:
+        """What its critic makes small."""
+        return model.critic_loss(self.latents - self.condition.sketch, self.condition, generator)
 
 
 def read_manifest(folder: Path) -> list[dict[str, Any]]:

@@ -13,28 +13,39 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from backends.image.condition import Condition
-from backends.image.generator import Generator
+from backends.image.generator import Learner
 from backends.training.checkpoint import read_state, restore_optimizer, write_state
-from backends.training.dataset import Batch
 from provenance.errors import ConfigError, GenerationError
 
-__all__ = ["STATE", "Plan", "Progress", "Source", "Trainer", "learning_rate"]
+__all__ = ["STATE", "Lesson", "M", "Plan", "Progress", "Source", "Trainer", "learning_rate"]
 
 _VALIDATION = 128
 STATE = "state.safetensors"
 
 
-class Source(Protocol):
+M = TypeVar("M", bound=Learner)  # the network that is trained
+M_contra = TypeVar("M_contra", bound=Learner, contravariant=True)
+
+
+class Lesson(Protocol[M_contra]):
+    """A batch, and what a network is to make small on it: a number a sample."""
+
+    def __len__(self) -> int: ...
+    def dropped(self, generator: torch.Generator) -> Lesson[M_contra]: ...
+    def loss(self, model: M_contra, generator: torch.Generator) -> Tensor: ...
+    def critic_loss(self, model: M_contra, generator: torch.Generator) -> Tensor: ...
+
+
+class Source(Protocol[M_contra]):
     """Where batches come from."""
 
-    def draw(self, size: int, generator: torch.Generator) -> Batch: ...
-    def validation(self, limit: int) -> Batch: ...
+    def draw(self, size: int, generator: torch.Generator) -> Lesson[M_contra]: ...
+    def validation(self, limit: int) -> Lesson[M_contra]: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,14 +87,14 @@ def learning_rate(plan: Plan, step: int, steps: int) -> float:
     return plan.rate * min(1.0, (step + 1) / plan.warmup, max(0.0, (steps - step) / falling))
 
 
-class Trainer:
-    """Trains one generator in one folder: `state.safetensors`, `log.jsonl`.
+class Trainer(Generic[M]):
+    """Trains one network in one folder: `state.safetensors`, `log.jsonl`.
 
     Raises:
         ConfigError: If the folder holds a training with another plan.
     """
 
-    def __init__(self, model: Generator, source: Source, folder: Path, plan: Plan) -> None:
+    def __init__(self, model: M, source: Source[M], folder: Path, plan: Plan) -> None:
         self.model, self.source, self.folder, self.plan = model, source, folder, plan
         self.averaged = copy.deepcopy(model).eval()
         self.step, self.seconds = 0, 0.0
@@ -105,7 +116,7 @@ class Trainer:
         save_every: int = 500,
         say: Callable[[Progress], None] = lambda _progress: None,
         stop: Callable[[], bool] = lambda: False,
-        on_save: Callable[[Trainer], None] = lambda _trainer: None,
+        on_save: Callable[[Trainer[M]], None] = lambda _trainer: None,
     ) -> None:
         """Train until `steps` steps were made in all, or `stop` says so; a checkpoint is there in either case.
 
@@ -137,35 +148,30 @@ class Trainer:
         None where there are no such pictures.
         """
         batch = self.source.validation(_VALIDATION)
-        if not len(batch.latents):
+        if not len(batch):
             return None
         with torch.no_grad():
-            beyond = batch.latents - batch.condition.sketch
-            self.averaged.eval()
-            return float(self.averaged.loss(beyond, batch.condition, _seeded(0, 0)).mean())
+            return float(batch.loss(self.averaged.eval(), _seeded(0, 0)).mean())
 
     def _one(self, steps: int) -> float:
         generator = _seeded(self.plan.seed, self.step)
-        batch = self.source.draw(self.plan.batch, generator)
-        condition = batch.condition.dropped(generator)
+        batch = self.source.draw(self.plan.batch, generator).dropped(generator)
         share = learning_rate(self.plan, self.step, steps) / self.plan.rate
         if self.model.critic is not None:
-            self._descend("critic_optimizer", self.plan.critic_rate * share, batch, condition, generator)
-        loss = self._descend("optimizer", self.plan.rate * share, batch, condition, generator)
+            self._descend("critic_optimizer", self.plan.critic_rate * share, batch, generator)
+        loss = self._descend("optimizer", self.plan.rate * share, batch, generator)
         decay = min(self.plan.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             for mean, now in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
                 mean.lerp_(now, 1 - decay)
         return loss
 
-    def _descend(
-        self, which: str, rate: float, batch: Batch, condition: Condition, generator: torch.Generator
-    ) -> float:
+    def _descend(self, which: str, rate: float, batch: Lesson[M], generator: torch.Generator) -> float:
         optimizer = self._optimizers[which]
-        loss_of = self.model.critic_loss if which == "critic_optimizer" else self.model.loss
+        loss_of = batch.critic_loss if which == "critic_optimizer" else batch.loss
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = loss_of(batch.latents - condition.sketch, condition, generator).mean()
+        loss = loss_of(self.model, generator).mean()
         if not torch.isfinite(loss):
             raise GenerationError(
                 f"The loss is no number any more at step {self.step}.",

@@ -1,8 +1,8 @@
 """One call of `wherefrom train`: from options to a data set, a codec, or a better family.
 
 Layout of the training folder: `packages/` (archives), `pictures/` (the data set), `codec.safetensors`,
-`sketch.safetensors`, and a folder for each family with `state.safetensors`, `log.jsonl`, `curve.png`, `sheet.png` and
-`FAMILY.safetensors`, the model so far.
+`sketch.safetensors`, and a folder for each family and the upscaler with `state.safetensors`, `log.jsonl`, `curve.png`,
+`sheet.png` and `FAMILY.safetensors`, the model so far.
 """
 
 from __future__ import annotations
@@ -34,10 +34,18 @@ from backends.training.data.own import read_own
 from backends.training.data.sources import TIERS, Tier
 from backends.training.dataset import PictureSet
 from backends.training.finetune import Start, starting_point
-from backends.training.loop import STATE, Progress, Trainer
+from backends.training.loop import STATE, M, Progress, Trainer
 from backends.training.recipes import Recipe, recipe
 from backends.training.sheet import curve, sheet
 from backends.training.sketch import SKETCH, load_sketch, save_sketch
+from backends.training.upscaling import (
+    UPSCALER,
+    UPSCALER_PLAN,
+    UPSCALER_STEPS,
+    export_upscaler,
+    new_upscaler,
+    pairs_of,
+)
 from provenance.errors import UsageError
 
 __all__ = ["SHEET_PROMPTS", "Session"]
@@ -66,6 +74,8 @@ class Session:
                 return self._data()
             case "codec":
                 return self._codec()
+            case "upscaler":
+                return self._upscaler()
             case family if self.options.folder:
                 return self._tuned(recipe(family))
             case family:
@@ -117,25 +127,49 @@ class Session:
         elif not (folder / STATE).is_file():
             generator = torch.Generator().manual_seed(self.options.seed)
             model.prepare(prepared.sample(chosen.fitted_on, generator), generator)
-        trainer = Trainer(model, prepared, folder, plan)
+        return self._trained(
+            Trainer(model, prepared, folder, plan),
+            chosen.family,
+            self.options.steps or chosen.steps,
+            lambda trainer, out: self._export(trainer, chosen, pictures, out),
+        )
+
+    def _upscaler(self) -> dict[str, Any]:
+        folder = self.home / UPSCALER
+        codec = load_codec(self.home / "codec.safetensors")
+        pairs = pairs_of(folder / "drawings", self.home / "packages", codec, self._say)
+        plan = replace(UPSCALER_PLAN, seed=self.options.seed, data=pairs.digest)
+        if self.options.rate:
+            plan = replace(plan, rate=self.options.rate)
+        trainer = Trainer(new_upscaler(self.options.seed), pairs, folder, plan)
+        return self._trained(
+            trainer,
+            UPSCALER,
+            self.options.steps or UPSCALER_STEPS,
+            lambda trainer, out: export_upscaler(trainer, pairs, out, _machine()),
+        )
+
+    def _trained(
+        self, trainer: Trainer[M], name: str, steps: int, export: Callable[[Trainer[M], Path], Path]
+    ) -> dict[str, Any]:
+        """Train to the end, to the minute, or to a stop, with weights and pictures to look at on every save."""
         until = time.monotonic() + 60 * self.options.minutes if self.options.minutes else float("inf")
-        steps = self.options.steps or chosen.steps
 
         def say(progress: Progress) -> None:
             self._say(
-                f"{chosen.family} step {progress.step:,} of {steps:,}: loss {progress.loss:.4f}, "
+                f"{name} step {progress.step:,} of {steps:,}: loss {progress.loss:.4f}, "
                 f"validation {progress.validation or float('nan'):.4f}, {progress.seconds:,.0f} s"
             )
 
-        def look(trainer: Trainer) -> None:
-            self._export(trainer, chosen, pictures, folder)
+        def look(trainer: Trainer[M]) -> None:
+            export(trainer, trainer.folder)
 
         def enough() -> bool:
             return self._stop() or time.monotonic() > until
 
         trainer.run(steps, save_every=self.options.save_every, say=say, stop=enough, on_save=look)
-        path = self._export(trainer, chosen, pictures, Path(self.options.out) if self.options.out else folder)
-        return {"family": chosen.family, "steps": trainer.step, "seconds": round(trainer.seconds), "weights": str(path)}
+        path = export(trainer, Path(self.options.out) if self.options.out else trainer.folder)
+        return {"family": name, "steps": trainer.step, "seconds": round(trainer.seconds), "weights": str(path)}
 
     def _pictures(self, *, codec: bool = True, known: list[str] | None = None) -> PictureSet:
         fitted = load_codec(self.home / "codec.safetensors") if codec else None
@@ -148,7 +182,7 @@ class Session:
         parts = [pictures.digest, *pictures.styles, *(file_digest(self.home / name, full=True) for name in files)]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
-    def _export(self, trainer: Trainer, chosen: Recipe, pictures: PictureSet, folder: Path) -> Path:
+    def _export(self, trainer: Trainer[Generator], chosen: Recipe, pictures: PictureSet, folder: Path) -> Path:
         """Weights, sheet and curve of the averaged weights as they are now."""
         codec = load_codec(self.home / "codec.safetensors")
         if isinstance(trainer.averaged, Sketch):
@@ -166,7 +200,7 @@ class Session:
             "seed": trainer.plan.seed,
             "data": f"sha256:{pictures.digest}",
             "text_encoder": f"sha256:{self.encoder.digest}",
-            "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}",
+            "machine": _machine(),
         }
         path = folder / f"{chosen.family}.safetensors"
         if chosen.family == "sketch":
@@ -194,6 +228,10 @@ class Session:
             latents = model.eval().sample(condition, noise, model.options_model(), lambda *_: None)
             pictures = to_rgba(codec.decode(latents + condition.sketch)).numpy()
         sheet(path, pictures, shown, list(SHEET_PROMPTS))
+
+
+def _machine() -> str:
+    return f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
 
 
 _SUMMARY = tuple(Summary.__slots__)

@@ -11,21 +11,22 @@ from PIL import Image, ImageDraw
 
 __all__ = ["curve", "sheet"]
 
-_CELL, _GAP = 64, 4
+_GAP = 4
 
 
 def sheet(path: Path, pictures: NDArray[np.uint8], columns: int, labels: list[str] | None = None) -> None:
-    """Pictures (n, 64, 64, 4) in rows of `columns` on white; `labels` name the rows."""
+    """Pictures (n, side, side, 4) in rows of `columns` on white; `labels` name the rows."""
     left = 110 if labels else 0
     rows = -(-len(pictures) // columns)
-    step = _CELL + _GAP
+    side = pictures.shape[1]
+    step = side + _GAP
     canvas = Image.new("RGB", (left + columns * step + _GAP, rows * step + _GAP), "white")
     draw = ImageDraw.Draw(canvas)
     for n, picture in enumerate(pictures):
         image = Image.fromarray(picture)
         canvas.paste(image, (left + _GAP + n % columns * step, _GAP + n // columns * step), image)
     for row, label in enumerate(labels or []):
-        draw.text((4, _GAP + row * step + 26), label[:18], fill="black")
+        draw.text((4, _GAP + row * step + side // 2 - 6), label[:18], fill="black")
     _save(canvas, path)
 
 

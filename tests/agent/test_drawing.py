@@ -14,10 +14,12 @@ import pytest
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.drawing import Drawer, Source, png
+from agent.drawing import Drawer, Source
+from agent.finishing import Finish, Finisher, png
 from agent.guardrails.rings import Guards
 from backends.base import BackendContext, ImageProgress, ImageRequest, Kind, ModelIdentity, Picture
 from backends.cancellation import Cancellation, GenerationStopped, cancellable, current_cancellation
+from backends.image.enlarging import Enlarger
 from provenance.errors import (
     BackendUnavailableError,
     ConfigError,
@@ -145,11 +147,12 @@ def test_a_family_without_latents_says_so(drawer: Drawer) -> None:
 def test_a_picture_becomes_outlines_that_are_signed_like_it(ledger: Ledger, squares: Squares, tmp_path: Path) -> None:
     signed: list[str] = []
 
-    def deliver(data: bytes, *, record: str, sources: Sequence[bytes] = ()) -> Any:
+    def deliver(data: bytes, *, record: str, sources: Sequence[bytes] = (), side: int = 512) -> Any:
         signed.append(record)
         return SimpleNamespace(data=data, facts={"signed": True})
 
-    drawer = Drawer(ledger=ledger, guards=Guards(), family=lambda _name: squares, folder=tmp_path, deliver=deliver)
+    finisher = Finisher(deliver)
+    drawer = Drawer(ledger=ledger, guards=Guards(), family=lambda _name: squares, folder=tmp_path, finisher=finisher)
     run = new_run_id()
     drawer.draw(ImageRequest(prompt="square", seed=200), run=run)
     svg = drawer.outlines(run, 1).decode()
@@ -229,10 +232,11 @@ def test_the_first_family_that_can_run_draws(ledger: Ledger, tmp_path: Path) -> 
 
 
 def test_what_is_delivered_is_what_is_stored_and_recorded(ledger: Ledger, squares: Squares, tmp_path: Path) -> None:
-    def deliver(data: bytes, *, record: str, sources: Sequence[bytes] = ()) -> Any:
+    def deliver(data: bytes, *, record: str, sources: Sequence[bytes] = (), side: int = 512) -> Any:
         return SimpleNamespace(data=data + record.encode(), facts={"signed": True})
 
-    drawer = Drawer(ledger=ledger, guards=Guards(), family=lambda _name: squares, folder=tmp_path, deliver=deliver)
+    finisher = Finisher(deliver)
+    drawer = Drawer(ledger=ledger, guards=Guards(), family=lambda _name: squares, folder=tmp_path, finisher=finisher)
     run = new_run_id()
     [file] = drawer.draw(ImageRequest(prompt="fox"), run=run).files
     assert file.path.read_bytes().endswith(run.encode())
@@ -250,7 +254,7 @@ def test_what_the_house_delivers_is_signed_and_names_its_record(ledger: Ledger, 
         guards=Guards(),
         family=lambda _name: squares,
         folder=home / "pictures",
-        deliver=picture_delivery(settings),
+        finisher=Finisher(picture_delivery(settings)),
     )
     run = new_run_id()
     [file] = drawer.draw(ImageRequest(prompt="fox"), run=run).files
@@ -262,3 +266,40 @@ def test_what_the_house_delivers_is_signed_and_names_its_record(ledger: Ledger, 
     assert svg.ours and [(one.relationship, one.record_id) for one in svg.ingredients] == [("parentOf", run)]
     [mark, _outlines] = [one.body for one in ledger.entries(run=run, kind="mark")]
     assert mark["file"] == file.file_sha256 and mark["signed"] and mark["image_mark"] and mark["psnr"] >= 40
+
+
+class Doubler(Enlarger):
+    """Every picture has its size; twice as large."""
+
+    @staticmethod
+    def takes(picture: Picture) -> bool:
+        return True
+
+    def enlarge(self, pictures: Sequence[Picture]) -> list[Picture]:
+        return [replace(p, width=16, height=16, rgba=p.rgba * 4) for p in pictures]
+
+    def identity(self) -> ModelIdentity:
+        return ModelIdentity(backend="upscaler", model="upscaler-x4", digest="sha256:" + "2" * 64)
+
+
+@pytest.mark.parametrize(("asked", "by"), [("", True), ("network", True), ("filter", False)])
+def test_the_record_names_who_enlarged_a_picture(
+    ledger: Ledger, squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str, by: bool
+) -> None:
+    monkeypatch.setattr(Enlarger, "takes", Doubler.takes)
+    sides: list[int] = []
+
+    def deliver(data: bytes, *, record: str, sources: Sequence[bytes] = (), side: int = 512) -> Any:
+        sides.append(side)
+        return SimpleNamespace(data=data, facts={})
+
+    finisher = Finisher(deliver, Doubler())
+    drawer = Drawer(ledger=ledger, guards=Guards(), family=lambda _name: squares, folder=tmp_path, finisher=finisher)
+    run = new_run_id()
+    [file] = drawer.draw(ImageRequest(prompt="fox"), run=run, finish=Finish(enlarging=asked, side=256)).files
+    assert file.width == (16 if by else 8) and sides == [256]
+    calls = [event.body for event in record(ledger, run).events if event.kind == "model_call"]
+    weights = "sha256:" + "2" * 64 if by else ""
+    assert calls[0]["enlarged"] == {"means": "network" if by else "filter", "weights": weights, "side": 256, "note": ""}
+    assert [call["weights"] for call in calls[1:]] == [weights] * by
+    assert file.pixels_sha256 == calls[0]["pixels"][0], "the drawing's own pixels name it, whoever enlarged them"

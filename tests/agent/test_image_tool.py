@@ -13,6 +13,7 @@ import pytest
 
 from agent.artifacts import ArtifactStore
 from agent.drawing import Drawer
+from agent.finishing import Finisher
 from agent.guardrails.rings import Guards
 from agent.tools.image import image_tool
 from agent.updates import Answer
@@ -35,7 +36,11 @@ class House:
         self.model, self.ledger, self.turns = ScriptedModel(script=[]), ListLedger(), MemoryTurns()
         self.squares, self.stop = Styled(BackendContext(models_dir="", runtime_dir=""), problem), threading.Event()
         self.drawer = Drawer(
-            ledger=self.ledger, guards=Guards(), family=lambda _name: self.squares, folder=folder, deliver=deliver
+            ledger=self.ledger,
+            guards=Guards(),
+            family=lambda _name: self.squares,
+            folder=folder,
+            finisher=Finisher(deliver),
         )
         self.assistant = assistant_of(
             self.model,
@@ -60,7 +65,7 @@ class House:
 def test_a_picture_arrives_in_the_answer_with_its_facts(tmp_path: Path) -> None:
     marked: list[str] = []
 
-    def deliver(data: bytes, *, record: str, sources: Sequence[bytes] = ()) -> Any:
+    def deliver(data: bytes, *, record: str, sources: Sequence[bytes] = (), side: int = 512) -> Any:
         marked.append(record)
         return SimpleNamespace(data=data + b"marked", facts={"image_mark": "m"})
 

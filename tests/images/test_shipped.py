@@ -24,8 +24,8 @@ def pixels(picture: Picture) -> np.ndarray:
     return np.frombuffer(picture.rgba, np.uint8).reshape(picture.height, picture.width, 4)
 
 
-def test_every_family_ships_small_weights_under_their_digest() -> None:
-    assert set(INDEX) == {f"{family}.safetensors" for family in FAMILIES}
+def test_every_family_and_the_upscaler_ship_small_weights_under_their_digest() -> None:
+    assert set(INDEX) == {f"{name}.safetensors" for name in (*FAMILIES, "upscaler")}
     files = [shipped.WEIGHTS / name for name in INDEX]
     assert all(file_digest(path, full=True) == INDEX[path.name] for path in files)
     assert sum(path.stat().st_size for path in files) <= MOST_BYTES
@@ -37,6 +37,14 @@ def test_every_family_has_a_card_for_exactly_these_weights(family: str) -> None:
     meta = shipped.header(shipped.WEIGHTS / f"{family}.safetensors")
     assert INDEX[f"{family}.safetensors"] in card and "preview" in card
     assert f"{meta['steps']:,} steps of {meta['batch']}" in card and str(meta["styles"][0]) in card
+
+
+def test_the_upscaler_is_small_and_has_its_card() -> None:
+    path = shipped.WEIGHTS / "upscaler.safetensors"
+    card = (ROOT / "docs" / "models" / "upscaler.md").read_text(encoding="utf-8")
+    meta = shipped.header(path)
+    assert path.stat().st_size < 1_000_000 and INDEX[path.name] in card
+    assert f"{meta['steps']:,} steps of {meta['batch']}" in card
 
 
 def test_the_art_that_was_learned_from_is_named() -> None:

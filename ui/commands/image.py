@@ -33,6 +33,8 @@ def image(options: argparse.Namespace, output: Output) -> int:
             seed=options.seed,
             count=options.count,
             options=given,
+            enlarging=options.enlarge,
+            size=options.size,
         )
         with on_interrupt(lambda: client.stop_drawing(started.run)):
             drawing = _wait(client, started, output)
@@ -107,6 +109,7 @@ def _fields(drawing: Drawing, files: list[str]) -> dict[str, Any]:
         "options": drawing.options,
         "state": drawing.state,
         "reason": drawing.message,
+        "note": drawing.note,
         "seconds": round(drawing.seconds, 3),
         "pixels_sha256": [picture.pixels_sha256 for picture in drawing.pictures],
         "run": drawing.run,
@@ -123,3 +126,5 @@ def _say(drawing: Drawing, files: list[str], output: Output) -> None:
             f"{counted(len(files), 'picture')} by {drawing.family}, seed {drawing.seed}, {drawing.seconds:.1f} s · "
             f"record {drawing.run}"
         )
+    if drawing.note:
+        output.note(shown(drawing.note))

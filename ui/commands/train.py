@@ -14,7 +14,7 @@ from ui.settings import load_settings
 
 __all__ = ["train"]
 
-_KNOWN = ("data", "codec", "sketch", "diffusion", "autoregressive", "flow", "vae", "gan")
+_KNOWN = ("data", "codec", "sketch", "diffusion", "autoregressive", "flow", "vae", "gan", "upscaler")
 
 
 def train(options: argparse.Namespace, output: Output) -> int:
@@ -29,7 +29,7 @@ def train(options: argparse.Namespace, output: Output) -> int:
         raise UsageError("--rate must be more than 0 and at most 1.")
     if options.minutes is not None and not 0 < options.minutes < 1e6:
         raise UsageError("--minutes must be more than 0.")
-    if options.folder and options.what in ("data", "codec", "sketch"):
+    if options.folder and options.what in ("data", "codec", "sketch", "upscaler"):
         raise UsageError("--folder goes with a family.", hint="Such as wherefrom train diffusion --folder DIR.")
     settings = load_settings()
     options.home = options.home or str(settings.home / "training")

@@ -260,9 +260,12 @@ class EngineClient(ProofClient, CodeClient, JudgingClient, GuardClient, ToolsCli
         seed: int | None = None,
         count: int = 1,
         options: dict[str, Any] | None = None,
+        enlarging: str = "",
+        size: int = 512,
     ) -> Drawing:
         body = {"prompt": prompt, "style": style, "family": family, "seed": seed, "count": count}
-        answer = self._call("POST", "/drawings", json={**body, "options": options or {}})
+        body |= {"options": options or {}, "enlarging": enlarging, "size": size}
+        answer = self._call("POST", "/drawings", json=body)
         return Drawing.model_validate_json(answer.content)
 
     def mix(self, pictures: list[tuple[str, int]], *, strength: float = 0.5, seed: int = 0, count: int = 4) -> Drawing:

@@ -117,8 +117,8 @@ class Easel:
             with cancellable(sheet.stop):
                 sheet.stop.raise_if_cancelled()
                 ended = paint(report)
-            facts = {"state": ended.state, "pictures": ended.pictures, "model": ended.model, "message": ended.message}
-            self._set(sheet, **facts, seconds=time.monotonic() - began)
+            shown = ("state", "pictures", "model", "message", "note")
+            self._set(sheet, **{name: getattr(ended, name) for name in shown}, seconds=time.monotonic() - began)
         except GenerationStopped:
             self._set(sheet, state="stopped")
         except AppError as exc:

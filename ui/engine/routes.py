@@ -88,6 +88,8 @@ class Wanted(BaseModel):
     seed: int | None = None
     count: int = 1
     options: dict[str, Any] = {}
+    enlarging: str = ""
+    size: int = 512
 
 
 class Mixture(BaseModel):
@@ -360,7 +362,14 @@ def query_table(api: Engine, document_id: int, body: Select) -> TableResult:
 @router.post("/drawings")
 def draw(api: Engine, body: Wanted) -> Drawing:
     return api.draw(
-        body.prompt, style=body.style, family=body.family, seed=body.seed, count=body.count, options=body.options
+        body.prompt,
+        style=body.style,
+        family=body.family,
+        seed=body.seed,
+        count=body.count,
+        options=body.options,
+        enlarging=body.enlarging,
+        size=body.size,
     )
 
 

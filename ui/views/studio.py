@@ -26,6 +26,8 @@ _THUMB_PX = 112
 _REMEMBERED = 13
 _FIRST = ("a red fox", "a blue book", "a grinning face")
 _ANY = "any style"
+_ENLARGING = {"": "what the settings say", "network": "the network", "filter": "a plain filter"}
+_ENLARGES = "The five families draw 64 pixels a side; a large model's picture keeps its size."
 _LOOKED_AT = "studio.run"
 _TRY = "studio.try"
 _FRESH = -1
@@ -105,6 +107,7 @@ def _form(services: PageServices, ready: list[BackendRow]) -> None:
         number = how_many.number_input("How many", 1, 16, key="studio.count")
         seed = seeded.number_input("Seed (-1: a new one)", _FRESH, 2**53 - 1, key="studio.seed")
         options = _options(row)
+        enlarging, size = st.session_state["studio.enlarging"], st.session_state["studio.size"]
         with st.container(horizontal=True):
             asked = st.form_submit_button("Draw", key="studio.draw", type="primary", icon=":material/palette:")
             every = len(ready) > 1 and st.form_submit_button(
@@ -117,7 +120,14 @@ def _form(services: PageServices, ready: list[BackendRow]) -> None:
             compare_families(services, ready, prompt=prompt, style=chosen, seed=fresh)
         if asked:
             drawing = services.engine.draw(
-                prompt, style=chosen, family=family, seed=fresh, count=int(number), options=options
+                prompt,
+                style=chosen,
+                family=family,
+                seed=fresh,
+                count=int(number),
+                options=options,
+                enlarging=enlarging,
+                size=size,
             )
             st.session_state[_LOOKED_AT] = drawing.run
     except AppError as exc:
@@ -127,6 +137,10 @@ def _form(services: PageServices, ready: list[BackendRow]) -> None:
 def _options(row: BackendRow) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with st.expander("More", key=f"studio.more.{row.name}"):
+        st.selectbox(
+            "Enlarge by", list(_ENLARGING), key="studio.enlarging", format_func=_ENLARGING.__getitem__, help=_ENLARGES
+        )
+        st.selectbox("Pixels a side", [512, 256], key="studio.size", help=_ENLARGES)
         about = row.options.get("properties", {})
         for name, field in about.items():
             if field.get("type") == "string":
@@ -209,6 +223,8 @@ def _ended(services: PageServices, drawing: Drawing) -> None:
         f'<div class="wf-note" role="status">{esc(count(len(drawing.pictures), "picture"))} by {esc(drawing.model)} '
         f"in {esc(took)}</div>"
     )
+    if drawing.note:
+        st.html(f'<div class="wf-note">{esc(drawing.note)}</div>')
     if st.button("Open the record", key="studio.record", icon=":material/account_tree:"):
         services.go("audit", run=drawing.run)
 

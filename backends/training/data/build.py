@@ -8,11 +8,9 @@ manifest and so names every pixel.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,18 +18,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from backends.training.data.archives import archive, members, read_json
+from backends.training.data.archives import archive
+from backends.training.data.drawings import Job, codepoints, drawn_at, icons
 from backends.training.data.holdout import split_of
-from backends.training.data.names import EmojiNames, Naming, colour_named, is_brand, plain_name, slug
-from backends.training.data.render import COLOURS, SIZE, dominant_colour, fit, svg, visible
+from backends.training.data.names import EmojiNames, colour_named
+from backends.training.data.render import SIZE, dominant_colour
 from backends.training.data.sources import ArtSet, Tier, art_sets
 from provenance.errors import BackendError
 
 __all__ = ["Summary", "build"]
-
-_TONES_KEPT = 0.2  # a fifth of the variants with a skin tone: all of them would be a third of the set
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,15 +42,6 @@ class Summary:
     dropped: dict[str, int]
     splits: dict[str, int]
     licences: dict[str, int]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Job:
-    naming: Naming
-    name: str
-    body: str | bytes  # SVG, or the bytes of a picture
-    box: tuple[float, float, float, float]  # left, top, width, height
-    tint: str  # a colour word for mono art, else ""
 
 
 def build(
@@ -96,9 +83,9 @@ def _one_set(
     kept = cache / "rendered" / f"{art.file}.{_code_digest()}.npz"
     if not kept.is_file():
         path = archive(art, cache)
-        jobs = list(_icons(art, path, names) if art.form == "iconify" else _codepoints(path, names))
+        jobs = list(icons(art, path, names) if art.form == "iconify" else codepoints(path, names))
         rows, pictures, why = [], [], Counter[str]()
-        for job, drawn in zip(jobs, pool.map(_draw, jobs, chunksize=32), strict=True):
+        for job, drawn in zip(jobs, pool.map(drawn_at, jobs, chunksize=32), strict=True):
             if isinstance(drawn, str):
                 why[drawn] += 1
             else:
@@ -114,63 +101,7 @@ def _one_set(
         return note["rows"], saved["pixels"], Counter(note["dropped"])
 
 
-def _icons(art: ArtSet, path: Path, names: EmojiNames) -> Iterator[_Job]:
-    icons = read_json(path, "package/icons.json")
-    metadata = read_json(path, "package/metadata.json") or {}
-    categories: dict[str, list[str]] = metadata.get("categories", {})
-    out = {name for category in art.drop for name in categories.get(category, [])}
-    for name, icon in sorted(icons["icons"].items()):
-        if name in out or icon.get("hidden") or (art.keep and not re.search(art.keep, name)):
-            continue
-        naming = names.of_slug(name) if art.tier == "emoji" else _icon_name(art, name)
-        if not naming.label or _too_many_tones(naming, art.style) or (art.brands and is_brand(naming.label)):
-            continue
-        width = float(icon.get("width", icons.get("width", 16)))
-        height = float(icon.get("height", icons.get("height", 16)))
-        box = (float(icon.get("left", 0)), float(icon.get("top", 0)), width, height)
-        tint = _tint(naming.concept, art.style) if art.tier == "mono" else ""
-        yield _Job(naming=naming, name=name, body=icon["body"], box=box, tint=tint)
-
-
-def _icon_name(art: ArtSet, name: str) -> Naming:
-    label = plain_name(name, art.strip)
-    return Naming(label=label, concept=slug(label))
-
-
-def _codepoints(path: Path, names: EmojiNames) -> Iterator[_Job]:
-    for member, data in members(path, ".webp"):
-        naming = names.of_code(Path(member).stem)
-        if naming is not None and not _too_many_tones(naming, "fluent 3d"):
-            yield _Job(naming=naming, name=Path(member).stem, body=data, box=(0, 0, 0, 0), tint="")
-
-
-def _too_many_tones(naming: Naming, style: str) -> bool:
-    chosen = hashlib.sha256(f"{naming.label}\0{style}".encode()).digest()[0] / 256
-    return naming.toned and chosen >= _TONES_KEPT
-
-
-def _tint(concept: str, style: str) -> str:
-    return list(COLOURS)[hashlib.sha256(f"tint\0{concept}\0{style}".encode()).digest()[0] % len(COLOURS)]
-
-
-def _draw(job: _Job) -> NDArray[np.uint8] | str:
-    """The picture, or in one word why it is left out. Runs in a child process."""
-    try:
-        if isinstance(job.body, bytes):
-            picture = Image.open(io.BytesIO(job.body)).convert("RGBA").resize((128, 128), Image.Resampling.BOX)
-        else:
-            left, top, width, height = job.box
-            tint = "#{:02x}{:02x}{:02x}".format(*COLOURS[job.tint]) if job.tint else "#333333"
-            picture = svg(job.body, width, height, left=left, top=top, tint=tint)
-    except (ValueError, OSError):
-        return "unreadable"
-    drawn = fit(picture)
-    if drawn is None:
-        return "empty"
-    return drawn if visible(drawn) else "invisible"
-
-
-def _row(art: ArtSet, job: _Job, drawn: NDArray[np.uint8]) -> dict[str, Any]:
+def _row(art: ArtSet, job: Job, drawn: NDArray[np.uint8]) -> dict[str, Any]:
     naming = job.naming
     label = f"{job.tint} {naming.label}" if job.tint else naming.label
     return {
@@ -215,5 +146,5 @@ def _write(folder: Path, rows: list[dict[str, Any]], pixels: NDArray[np.uint8], 
 def _code_digest() -> str:
     """Changes when the code that draws and names does: a stale rendering must not be taken."""
     here = Path(__file__).parent
-    names = ("build.py", "names.py", "render.py", "holdout.py")
+    names = ("build.py", "drawings.py", "names.py", "render.py", "holdout.py")
     return hashlib.sha256(b"".join((here / name).read_bytes() for name in names)).hexdigest()[:12]

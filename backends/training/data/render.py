@@ -1,4 +1,4 @@
-"""One piece of art as 64 x 64 RGBA, cut to what is painted, centred, with a margin of two pixels."""
+"""One piece of art as 64 x 64 RGBA or larger, cut to what is painted, centred, with a margin of two pixels in 64."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["COLOURS", "SIZE", "dominant_colour", "fit", "on_white", "svg", "visi
 
 SIZE = 64
 _MARGIN = 2
-_RASTER = 112  # rendered larger than needed: the painted box is cut out of it and scaled down
+_RASTER = 1.75  # rendered larger than needed: the painted box is cut out of it and scaled down
 
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (221, 46, 68),
@@ -29,8 +29,17 @@ COLOURS: dict[str, tuple[int, int, int]] = {
 }
 
 
-def svg(body: str, width: float, height: float, *, left: float = 0, top: float = 0, tint: str = "#333") -> Image.Image:
-    """Render an SVG body. `tint` is what `currentColor` becomes.
+def svg(
+    body: str,
+    width: float,
+    height: float,
+    *,
+    left: float = 0,
+    top: float = 0,
+    tint: str = "#333",
+    size: int = SIZE,
+) -> Image.Image:
+    """Render an SVG body, large enough for `fit` with this `size`. `tint` is what `currentColor` becomes.
 
     Raises:
         ValueError: If resvg cannot read it.
@@ -42,7 +51,7 @@ def svg(body: str, width: float, height: float, *, left: float = 0, top: float =
         f'viewBox="{left} {top} {width} {height}" width="{width}" height="{height}" color="{tint}">'
         f"{body.replace('currentColor', tint)}</svg>"
     )
-    scale = _RASTER / max(width, height)
+    scale = _RASTER * size / max(width, height)
     # With the default of 0 every length in inches, millimetres or points is invalid.
     png = resvg_py.svg_to_bytes(
         svg_string=text,
@@ -54,19 +63,19 @@ def svg(body: str, width: float, height: float, *, left: float = 0, top: float =
     return Image.open(io.BytesIO(bytes(png))).convert("RGBA")
 
 
-def fit(picture: Image.Image) -> NDArray[np.uint8] | None:
-    """Shape `(64, 64, 4)`, straight alpha; None where nothing is painted."""
+def fit(picture: Image.Image, size: int = SIZE) -> NDArray[np.uint8] | None:
+    """Shape `(size, size, 4)`, straight alpha; None where nothing is painted."""
     rgba = picture.convert("RGBA")
     box = rgba.getchannel("A").point(lambda a: 255 if a > 8 else 0).getbbox()
     if box is None:
         return None
     rgba = rgba.crop(box)
-    scale = (SIZE - 2 * _MARGIN) / max(rgba.size)
-    size = (max(1, round(rgba.width * scale)), max(1, round(rgba.height * scale)))
+    scale = (size - 2 * _MARGIN * size / SIZE) / max(rgba.size)
+    width, height = max(1, round(rgba.width * scale)), max(1, round(rgba.height * scale))
     # Colours are averaged weighted by alpha: what lies under a transparent pixel must not bleed into an edge.
-    small = rgba.convert("RGBa").resize(size, Image.Resampling.LANCZOS).convert("RGBA")
-    canvas = Image.new("RGBA", (SIZE, SIZE), (0, 0, 0, 0))
-    canvas.paste(small, ((SIZE - size[0]) // 2, (SIZE - size[1]) // 2))
+    small = rgba.convert("RGBa").resize((width, height), Image.Resampling.LANCZOS).convert("RGBA")
+    canvas = Image.new("RGBA", (size, size), (0, 0, 0, 0))
+    canvas.paste(small, ((size - width) // 2, (size - height) // 2))
     return np.asarray(canvas, dtype=np.uint8).copy()
 
 

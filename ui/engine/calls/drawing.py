@@ -32,8 +32,11 @@ class DrawingCalls(Calls):
         seed: int | None = None,
         count: int = 1,
         options: dict[str, Any] | None = None,
+        enlarging: str = "",
+        size: int = 512,
     ) -> Drawing:
         """Check what can be checked at once, then start."""
+        from agent.finishing import Finish
         from backends.base import ImageRequest
         from backends.image.prompt import check_request
         from backends.options import chosen_options
@@ -41,6 +44,7 @@ class DrawingCalls(Calls):
         request = ImageRequest(
             prompt=prompt, style=style, seed=secrets.randbelow(_SEEDS) if seed is None else seed, count=count
         )
+        finish = Finish(enlarging=enlarging, side=size)
         backend = self.parts.drawer.family(family)
         check_request(request, backend.styles())
         chosen = chosen_options(backend.options_model, None, options or {}, backend=backend.name)
@@ -57,7 +61,12 @@ class DrawingCalls(Calls):
 
         def paint(report: Callable[[ImageProgress], None]) -> Drawing:
             drawn = self.parts.drawer.draw(
-                request, run=drawing.run, family=drawing.family, options=drawing.options, progress=report
+                request,
+                run=drawing.run,
+                family=drawing.family,
+                options=drawing.options,
+                finish=finish,
+                progress=report,
             )
             return _ended(drawing, drawn)
 
@@ -113,7 +122,7 @@ class DrawingCalls(Calls):
         """From the disk, or from the last preview; as outlines where asked for."""
         drawing = self.parts.easel.get(run)
         if preview:
-            from agent.drawing import png
+            from agent.finishing import png
 
             last = self.parts.easel.preview(run)
             if last is not None and 1 <= n <= len(last.previews):
@@ -140,4 +149,5 @@ def _ended(drawing: Drawing, drawn: Drawn) -> Drawing:
         )
         for f in drawn.files
     ]
-    return drawing.model_copy(update={"state": "done", "model": drawn.model, "pictures": pictures})
+    facts = {"state": "done", "model": drawn.model, "note": drawn.note, "pictures": pictures}
+    return drawing.model_copy(update=facts)

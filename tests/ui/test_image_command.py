@@ -45,6 +45,18 @@ def test_pictures_are_copied_to_where_out_says(
     assert len(list((tmp_path / "new").glob("*.svg"))) == 1
 
 
+def test_size_and_filter_reach_the_engine_and_its_note_is_said(
+    engine: FakeEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["image", "fox", "--size", "256", "--enlarge", "filter", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["note"] == "Enlarged by a plain filter."
+    assert engine.drawings()[0].pictures[0].width == 256
+    assert cli.main(["image", "fox", "--enlarge", "filter"]) == 0
+    assert "Enlarged by a plain filter." in capsys.readouterr().err
+    assert cli.main(["image", "fox", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["note"] == "" and engine.drawings()[0].pictures[0].width == 512
+
+
 def test_what_goes_wrong_is_a_sentence_and_a_status(engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["image", " "]) == 2
     assert cli.main(["image", "fox", "--style", "cubist"]) == 2

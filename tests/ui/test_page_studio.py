@@ -49,6 +49,19 @@ def test_pictures_come_with_their_seeds_and_can_be_drawn_again(engine: FakeEngin
     assert at.slider(key="studio.diffusion.steps").value == 9
 
 
+def test_who_enlarges_and_how_far_can_be_chosen_and_a_note_is_shown(engine: FakeEngine) -> None:
+    at = page()
+    assert at.selectbox(key="studio.size").value == 512 and at.selectbox(key="studio.enlarging").value == ""
+    at.selectbox(key="studio.size").set_value(256)
+    at.selectbox(key="studio.enlarging").set_value("filter")
+    at.number_input(key="studio.count").set_value(1)
+    at.text_input(key="studio.prompt").set_value("a fox")
+    at.button(key="studio.draw").click().run()
+    assert not at.exception
+    [drawn] = engine.drawings()
+    assert drawn.pictures[0].width == 256 and "Enlarged by a plain filter." in texts(at)
+
+
 def test_an_empty_studio_offers_a_prompt_and_a_full_one_shows_what_was_drawn(engine: FakeEngine) -> None:
     at = page()
     at.button(key="studio.first.a blue book").click().run()

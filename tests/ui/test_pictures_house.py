@@ -10,6 +10,7 @@ from PIL import Image
 
 from backends import registry
 from backends.base import BackendContext, ImageBackend
+from provenance.errors import UsageError
 from tests.agent.test_drawing import Squares
 from tests.ui.houses import Build, ask, make
 from ui.origins import verifier as judge
@@ -55,3 +56,11 @@ def test_a_picture_that_the_chat_drew_is_ours_and_can_be_changed(house: Services
     blue = ask(house, "another one, blue", conversation)
     assert "“a blue square” (drawn by diffusion, seed 200)" in blue.text
     assert house.artifact(blue.run, 1).startswith(b"\x89PNG")
+
+
+def test_a_size_that_there_is_not_is_refused_before_anything_is_drawn(house: Services) -> None:
+    with pytest.raises(UsageError, match="256 or 512"):
+        house.draw("a red square", size=300)
+    with pytest.raises(UsageError, match="magic"):
+        house.draw("a red square", enlarging="magic")
+    assert house.drawings() == []

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from backends.image.codec import from_rgba
 from backends.image.generator import Learner
 
-__all__ = ["FACTOR", "Upscaler", "straight"]
+__all__ = ["FACTOR", "Upscaler", "smooth", "straight"]
 
 FACTOR = 4
 _CHANNELS = 4  # red, green, blue on white; alpha
@@ -30,7 +30,7 @@ _SMOOTH = 1e-3  # of the loss about zero
 class Upscaler(Learner):
     """(batch, 4, h, w) to (batch, 4, 4h, 4w), both in [-1, 1]."""
 
-    def __init__(self, width: int = 40, depth: int = 5) -> None:
+    def __init__(self, width: int = 32, depth: int = 4) -> None:
         super().__init__()
         self.sizes: dict[str, Any] = {"width": width, "depth": depth}
         ends = [_CHANNELS] + [width] * depth
@@ -43,11 +43,14 @@ class Upscaler(Learner):
 
     def forward(self, images: Tensor) -> Tensor:
         """Enlarged; may leave [-1, 1] a little."""
+        return smooth(images) + F.pixel_shuffle(self.last(self.seen(images)), FACTOR)
+
+    def seen(self, images: Tensor) -> Tensor:
+        """What the last layer looks at: (batch, width, h, w)."""
         x = images
         for layer, bend in zip(self.layers, self.bends, strict=True):
             x = bend(layer(x))
-        smooth = F.interpolate(images, scale_factor=FACTOR, mode="bicubic", align_corners=False)
-        return smooth + F.pixel_shuffle(self.last(x), FACTOR)
+        return x
 
     def loss(self, small: Tensor, large: Tensor) -> Tensor:
         """How far off the picture is on white and on black, and its alpha: a number a sample, (batch,)."""
@@ -68,6 +71,11 @@ class Upscaler(Learner):
         least = F.interpolate(-F.max_pool2d(-opacity, 3, 1, 1), scale_factor=FACTOR)
         alpha = torch.where(most == 0, -1.0, torch.where(least == 1, 1.0, image[:, 3:]))
         return straight(torch.cat([image[:, :3], alpha], dim=1))
+
+
+def smooth(images: Tensor) -> Tensor:
+    """The filter that the network adds to."""
+    return F.interpolate(images, scale_factor=FACTOR, mode="bicubic", align_corners=False)
 
 
 def straight(image: Tensor) -> Tensor:

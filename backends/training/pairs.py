@@ -20,7 +20,7 @@ from backends.image.upscaler import FACTOR, Upscaler
 __all__ = ["LARGE", "MEASURED", "DrawingPairs", "Pairs", "as_drawn", "made_small"]
 
 LARGE = SIDE * FACTOR
-MEASURED = 32  # pictures that the validation loss is taken on
+MEASURED = 16  # pictures that the validation loss is taken on
 _CUT = 32  # small pixels a side that a step sees: half of a picture
 _DRAWN, _SPOILED = 0.5, 0.75  # up to the first share through the codec, up to the second blurred and noisy
 _DISTURBED = 0.3  # of the size of the latents, at most
@@ -86,13 +86,14 @@ class DrawingPairs:
         return Pairs(small=self._spoiled(made_small(large), torch.Generator().manual_seed(0)), large=large)
 
     def _spoiled(self, small: Tensor, generator: torch.Generator) -> Tensor:
-        kinds = torch.rand(len(small), generator=generator)[:, None, None, None]
-        drawn = as_drawn(self._codec, small, _DISTURBED, generator)
+        kinds = torch.rand(len(small), generator=generator)
         # A picture between itself and its blur: a kernel of any strength below the blur's.
         share = torch.rand(len(small), 1, 1, 1, generator=generator)
         blurred = small + share * (_blurred(small, _BLUR) - small)
         noisy = blurred + _NOISE * share * torch.randn(small.shape, generator=generator)
-        mixed = torch.where(kinds < _DRAWN, drawn, torch.where(kinds < _SPOILED, noisy, small))
+        mixed = torch.where((kinds < _SPOILED)[:, None, None, None], noisy, small)
+        if len(drawn := torch.nonzero(kinds < _DRAWN)[:, 0]):
+            mixed[drawn] = as_drawn(self._codec, small[drawn], _DISTURBED, generator)
         return (((mixed.clamp(-1, 1) + 1) * 127.5).round() / 127.5) - 1  # as 8 bits hold it
 
 

@@ -42,6 +42,7 @@ from backends.training.upscaling import (
     UPSCALER,
     UPSCALER_PLAN,
     UPSCALER_STEPS,
+    begin,
     export_upscaler,
     new_upscaler,
     pairs_of,
@@ -141,7 +142,10 @@ class Session:
         plan = replace(UPSCALER_PLAN, seed=self.options.seed, data=pairs.digest)
         if self.options.rate:
             plan = replace(plan, rate=self.options.rate)
-        trainer = Trainer(new_upscaler(self.options.seed), pairs, folder, plan)
+        network = new_upscaler(self.options.seed)
+        if not (folder / STATE).is_file():
+            begin(network, pairs, self.options.seed)
+        trainer = Trainer(network, pairs, folder, plan)
         return self._trained(
             trainer,
             UPSCALER,

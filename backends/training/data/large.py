@@ -23,7 +23,7 @@ from provenance.errors import BackendError
 
 __all__ = ["STYLES", "held_out", "rendered"]
 
-STYLES = ("noto", "noto blob", "fluent", "fluent flat")
+STYLES = ("noto", "noto blob", "fluent flat")
 _MEASURED: tuple[Split, ...] = ("concept", "cell")
 
 

@@ -36,7 +36,7 @@ __all__ = ["psnr", "run", "ssim"]
 
 _USUAL = 100
 _DISTURBED = 0.3
-_SHOWN = 8
+_SHOWN = 4  # rows of the sheet
 _WINDOW = 1.5  # sigma of the window of SSIM, in pixels
 
 Pixels = NDArray[np.uint8]
@@ -118,7 +118,7 @@ def _score(scores: dict[str, list[float]], name: str, found: Pixels, truth: Pixe
 def _small(half: Pixels, codec: Codec, generator: torch.Generator) -> list[tuple[str, Pixels]]:
     """The picture at 64 pixels, clean and as drawn."""
     with torch.inference_mode():
-        clean = made_small(from_rgba(torch.from_numpy(half)[None]))
+        clean = made_small(from_rgba(torch.from_numpy(half.copy())[None]))
         soft = as_drawn(codec, clean, _DISTURBED, generator)
         return [("clean", straight(clean)[0].numpy()), ("as drawn", straight(soft)[0].numpy())]
 

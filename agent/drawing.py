@@ -63,7 +63,7 @@ class DrawnFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Drawn:
-    """What became of a request. `refused`: the sentence of the guard that stopped it, or ""; `note`: what else to know."""
+    """What became of a request. `refused` says which guard stopped it, if any; `note` what else there is to know."""
 
     files: tuple[DrawnFile, ...] = ()
     refused: str = ""

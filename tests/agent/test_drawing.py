@@ -106,11 +106,12 @@ def test_pictures_are_made_out_of_pictures_and_that_is_written_down(ledger: Ledg
     mixing = Mixing(BackendContext(models_dir="", runtime_dir=""))
     given: list[list[bytes]] = []
 
-    def deliver(data: bytes, *, record: str, sources: Sequence[bytes] = ()) -> Any:
+    def deliver(data: bytes, *, record: str, sources: Sequence[bytes] = (), side: int = 512) -> Any:
         given.append(list(sources))
         return SimpleNamespace(data=data, facts={})
 
-    drawer = Drawer(ledger=ledger, guards=Guards(), family=lambda _name: mixing, folder=tmp_path, deliver=deliver)
+    finisher = Finisher(deliver)
+    drawer = Drawer(ledger=ledger, guards=Guards(), family=lambda _name: mixing, folder=tmp_path, finisher=finisher)
     first, second = new_run_id(), new_run_id()
     drawer.draw(ImageRequest(prompt="square", seed=200), run=first)
     drawer.draw(ImageRequest(prompt="square", seed=20), run=second)

@@ -7,7 +7,8 @@ kind of question the first N in an order drawn by the seed. Settings are to be c
 `held`; a paragraph and its questions are always in one half.
 
 WHEREFROM_BENCH_KEPT=DIR keeps libraries and finished answers: a run that was cut off goes on, and a larger limit asks
-only what is new. WHEREFROM_BENCH_SECONDS=N asks nothing new after N seconds and reports what there is.
+only what is new; it also gets a plot of what each threshold of doubt would refuse. WHEREFROM_BENCH_SECONDS=N asks
+nothing new after N seconds and reports what there is.
 """
 
 from __future__ import annotations
@@ -70,6 +71,10 @@ def run(
     measurement = _Measurement(settings=settings, build=build, folder=Path(kept) if kept else None, until=until)
     sets, left_out = find_sets(data_folder(data))
     found = {one.name: measurement.of(one, chosen(one.questions, half=half, limit=limit, seed=seed)) for one in sets}
+    if kept:
+        for name, report in found.items():
+            if report.get("tradeoff"):
+                (Path(kept) / f"refusals-{name}.svg").write_text(answers_squad.plot_tradeoff(report["tradeoff"]))
     return {"model": settings.model, "half": half, **found, "left_out": left_out}
 
 

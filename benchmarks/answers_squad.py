@@ -9,6 +9,7 @@ from benchmarks.answers_assistant import Asked
 from benchmarks.answers_citations import citations
 from benchmarks.answers_scores import Judged, best, fitted_threshold, share, tradeoff
 from benchmarks.answers_set import Question, QuestionSet, Sources, half_of
+from benchmarks.plot import Line, plot_shares
 
 __all__ = ["read_set", "report"]
 
@@ -66,6 +67,20 @@ def report(asked: Sequence[tuple[Question, Asked]]) -> dict[str, Any]:
         "calibrated": _calibrated(asked, judged),
         "tradeoff": tradeoff(list(judged.values())),
     }
+
+
+def plot_tradeoff(points: Sequence[dict[str, float | None]]) -> str:
+    """What each threshold of doubt refuses rightly and wrongly, and what is left of F1, as an SVG."""
+    wanted = (
+        ("right_refusals", "unanswerable: refused", "#0b6e4f"),
+        ("false_refusals", "answerable: refused", "#b23a48"),
+        ("f1", "answerable: F1", "#2f5d8a"),
+    )
+    lines = [
+        Line(name=name, colour=colour, points={float(p["threshold"] or 0): float(p[key] or 0) for p in points})
+        for key, name, colour in wanted
+    ]
+    return plot_shares(lines, title="Refusals and F1 by the threshold of doubt", along="threshold of doubt")
 
 
 def _judged(question: Question, row: Asked) -> Judged:

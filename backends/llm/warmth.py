@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Warmth"]
 
-_PATIENCE_S = 10.0
+_PATIENCE_S = 5.0  # for each slot; the engine that wants to end waits so long at most
 _MOST_BYTES = 1 << 30
 _log = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ import random
 import re
 import statistics
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -99,17 +100,18 @@ def run(
     }
 
 
+@cache
+def _coin(secret: bytes, word: str) -> int:
+    return TextMarkKey(secret).coin(word)
+
+
 class _Remembering(TextMarkKey):
     """The same key, quicker the second time."""
 
-    __slots__ = ("_seen",)
+    __slots__ = ()
 
     def coin(self, word: str) -> int:
-        if not hasattr(self, "_seen"):
-            object.__setattr__(self, "_seen", {})
-        if word not in self._seen:
-            self._seen[word] = super().coin(word)
-        return int(self._seen[word])
+        return _coin(self.secret, word)
 
 
 def human_texts(folder: Path) -> list[str]:

@@ -263,7 +263,7 @@ class EngineClient(ProofClient, CodeClient, JudgingClient, GuardClient, ToolsCli
         enlarging: str = "",
         size: int = 512,
     ) -> Drawing:
-        body = {"prompt": prompt, "style": style, "family": family, "seed": seed, "count": count}
+        body: dict[str, Any] = {"prompt": prompt, "style": style, "family": family, "seed": seed, "count": count}
         body |= {"options": options or {}, "enlarging": enlarging, "size": size}
         answer = self._call("POST", "/drawings", json=body)
         return Drawing.model_validate_json(answer.content)

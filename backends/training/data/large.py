@@ -51,7 +51,7 @@ def rendered(
                 raise BackendError("No picture could be rendered.", hint="Delete the folder of packages; try again.")
             say(f"{split}: {len(found):,} drawings of {size} x {size} pixels")
             for pixels in found:
-                digest.update(np.ascontiguousarray(pixels))
+                digest.update(np.ascontiguousarray(pixels).data)
             np.save(folder / f"{split}.npy", np.stack(found))
         note.write_text(json.dumps({"asked": asked, "digest": digest.hexdigest()}), encoding="utf-8")
     train, validation = (np.load(folder / f"{split}.npy", mmap_mode="r") for split in ("train", "validation"))

@@ -72,9 +72,7 @@ def run(
     sets, left_out = find_sets(data_folder(data))
     found = {one.name: measurement.of(one, chosen(one.questions, half=half, limit=limit, seed=seed)) for one in sets}
     if kept:
-        for name, report in found.items():
-            if report.get("tradeoff"):
-                (Path(kept) / f"refusals-{name}.svg").write_text(answers_squad.plot_tradeoff(report["tradeoff"]))
+        _plot(Path(kept), found)
     return {"model": settings.model, "half": half, **found, "left_out": left_out}
 
 
@@ -99,6 +97,15 @@ def find_sets(folder: Path) -> tuple[list[QuestionSet], list[str]]:
     if not sets:
         raise NotFoundError(f"No file in {str(folder)!r} is in SQuAD, RGB or multi-hop form.", hint="Check --data.")
     return sets, left_out
+
+
+def _plot(folder: Path, found: dict[str, dict[str, Any]]) -> None:
+    """A picture of the trade-off of each set that has one."""
+    for name, report in found.items():
+        if report["asked"] and "tradeoff" in report:
+            folder.mkdir(parents=True, exist_ok=True)
+            drawn = answers_squad.plot_tradeoff(report["tradeoff"])
+            (folder / f"refusals-{name}.svg").write_text(drawn, encoding="utf-8")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

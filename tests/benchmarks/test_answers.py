@@ -67,6 +67,7 @@ def test_a_run_that_is_out_of_time_reports_what_there_is_and_goes_on_later(
     monkeypatch.delenv("WHEREFROM_BENCH_SECONDS")
     whole = run(data=str(data), settings=settings(tmp_path / "home"), build=QuickParts)
     assert whole["squad"]["left"] == 0
+    assert (tmp_path / "kept" / "refusals-squad.svg").read_text().count("<path") > 3  # what each threshold refuses
     monkeypatch.setattr(QuickParts, "assistant_over", None)  # nothing is asked a second time
     assert run(data=str(data), settings=settings(tmp_path / "home"), build=QuickParts) == whole
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["FOR_TESTS", "fetch"]
 
 # Small ones: the tests use them wherever an answer's quality is not what is tested.
-FOR_TESTS = ("smollm2-135m-instruct-q4_1", "qwen2.5-coder-0.5b-instruct-q4_k_m")
+FOR_TESTS = ("smollm2-135m-instruct-q4_1", "qwen2.5-coder-0.5b-instruct-q4_k_m", "open-nsfw")
 
 
 def fetch(options: argparse.Namespace, output: Output) -> int:

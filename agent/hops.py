@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from agent.comparison import laid_side_by_side
 from agent.evidence import Evidence
 from agent.grounding import coverage, sentences
-from agent.names import names_in
-from agent.words import QUESTION_WORDS, content_words, folded, word_set
+from agent.names import names_in, speaks_of
+from agent.words import QUESTION_WORDS, content_words, word_set
 
 __all__ = ["chain", "described", "further", "in_steps"]
 
@@ -79,18 +79,18 @@ def chain(question: str, place: Evidence, passages: Sequence[Evidence]) -> list[
     others = [item for item in passages if item.n != place.n]
     if described(question):
         return [item for item in others if _heads(question, item, place) or _heads(question, place, item)]
-    names = [folded(name) for name in laid_side_by_side(question)]
-    return [item for item in others if any(name in _head(item) for name in names)]
+    names = laid_side_by_side(question)
+    return [item for item in others if any(speaks_of(_head(item), name) for name in names)]
 
 
 def _heads(question: str, one: Evidence, other: Evidence) -> bool:
     """Whether a name that one passage brings in says what the other is about."""
     head = _head(other)
-    return any(folded(name) in head for name in _brought_in(question, one))
+    return any(speaks_of(head, name) for name in _brought_in(question, one))
 
 
 def _head(item: Evidence) -> str:
-    return folded(f"{item.passage.document_name} {item.passage.heading} {item.passage.text[:_HEAD]}")
+    return f"{item.passage.document_name} {item.passage.heading} {item.passage.text[:_HEAD]}"
 
 
 def _brought_in(question: str, item: Evidence) -> Iterator[str]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 
 from agent.grounding import sentences
-from agent.words import QUESTION_WORDS, content_words, folded
+from agent.words import QUESTION_WORDS, content_words, folded, word_set
 
-__all__ = ["names_in"]
+__all__ = ["names_in", "speaks_of"]
 
 _WORD = r"[^\W\d_a-z](?:[\w'’&-]*[\w’&])?\.?"
 _NAME = re.compile(
     r"[\"“]([^\"”\n]{2,60})[\"”]"
     rf"|(?<![\w'’])({_WORD}(?:\s+(?:(?:of|the|de|la|von|van|der|du)\s+){{0,2}}(?:{_WORD}|\d+\b))*)"
 )
+_LEAST = 3  # letters: a sonata in G names no G
 _DATE = re.compile(
     r"^(?:January|February|March|April|May|June|July|August|September|October|November|December)\b[\s\d]*$"
 )
@@ -34,9 +35,19 @@ def names_in(text: str, *, begins: bool = False) -> list[str]:
         for match in _NAME.finditer(sentence):
             quoted, bare = match.groups()
             name = quoted.strip(" ,.") if quoted else _without_beginning(bare, match.start() == 0, begins)
-            if content_words(name) and not _DATE.match(name):
+            if len(name) >= _LEAST and content_words(name) and not _DATE.match(name):
                 found.setdefault(folded(name), name)
     return list(found.values())
+
+
+def speaks_of(text: str, name: str) -> bool:
+    """Whether every word of a name stands in a text: "Governor William Winter" is "William Winter (governor)", too.
+
+    Example:
+        >>> speaks_of("William Winter was a governor.", "Governor William Winter's")
+        True
+    """
+    return set(content_words(name)) <= word_set(text)
 
 
 def _without_beginning(name: str, first: bool, begins: bool) -> str:

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from agent.context import RunContext
 from agent.evidence import Evidence, estimate_tokens
 from agent.hops import further, in_steps
+from agent.names import speaks_of
 from agent.tools.table import QUERY, Tool, ToolResult
-from agent.words import folded
 from retrieval.document import DocumentInfo
 from retrieval.passage import Hit
 
@@ -141,8 +141,8 @@ def _by_score(evidence: Sequence[Evidence]) -> list[Evidence]:
 
 def _holds_one(hit: Hit, names: Iterable[str]) -> bool:
     """Whether one of these names stands in the passage or over it."""
-    text = folded(f"{hit.passage.document_name} {hit.passage.heading} {hit.passage.text}")
-    return any(folded(name) in text for name in names)
+    text = f"{hit.passage.document_name} {hit.passage.heading} {hit.passage.text}"
+    return any(speaks_of(text, name) for name in names)
 
 
 def _found(used: Sequence[Evidence]) -> str:

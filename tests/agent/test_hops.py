@@ -59,6 +59,12 @@ def test_names_are_told_from_words_that_begin_a_sentence_and_from_dates() -> Non
     assert names_in(text) == ["Grey Tide", "Nordlys Pictures", "E. B. Moe"]
 
 
+def test_a_name_leads_on_in_whatever_form_it_is_written() -> None:
+    film = FILM.replace("Oda Brandt", "the Governor Oda Brandt's firm, known as")
+    one, woman = evidence(film, WOMAN.replace("a Norwegian producer", "governor of Halden"))
+    assert chain(QUESTION, woman, [one, woman]) == [one]
+
+
 def test_what_the_first_passage_names_is_looked_for_with_the_words_that_are_still_open() -> None:
     leads = further(QUESTION, evidence(FILM))
     assert leads["Oda Brandt"] == "Oda Brandt woman born year"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from agent.cells import Cell
 from agent.evidence import Evidence
 from agent.grounding import coverage, sentences
-from agent.mismatch import TABLE_ROW, missing_names
+from agent.mismatch import TABLE_ROW, missing_names, of_another_year
 from agent.reading import Reading
 from agent.words import content_words, folded
 
@@ -83,7 +83,7 @@ def _figures(question: str, things: list[str], evidence: Sequence[Evidence]) -> 
         about = f"{item.passage.document_name}\n{item.passage.heading}\n{item.passage.text.splitlines()[0]}"
         for line in _lines(item.passage.text):
             texts = [f"{about}\n{line}"]
-            if missing_names(question, texts):
+            if missing_names(question, texts) or of_another_year(question, line):  # a file's name may hold the year
                 continue
             fit = coverage(question, texts)
             for text in _in_line(things, line):

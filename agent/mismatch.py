@@ -19,13 +19,14 @@ from agent.grounding import coverage, sentences
 from agent.names import names_in
 from agent.words import QUESTION_WORDS, content_words, folded, word_set
 
-__all__ = ["TABLE_ROW", "Mismatch", "mismatch", "missing_names"]
+__all__ = ["TABLE_ROW", "Mismatch", "mismatch", "missing_names", "of_another_year"]
 
 TABLE_ROW = re.compile(r"^.*\S \| \S.*$", re.MULTILINE)
 _NEAR_CHARS = 200  # of text on either side of the sentence; at least one sentence
 _ALIKE = 0.8  # similarity from which a name counts as misspelt, not as another
 _STEM = 5
 _NAME = re.compile(r"(?<![.!?:]\s)(?<!^)(?<![\"“‘(])\b(?:[^\W\d_a-z]\w+(?:[-'’.]\w+)*|[12]\d{3})\b")
+_YEAR = re.compile(r"(?<![\d.,-])[12]\d{3}(?![\d,]|\.\d)")
 _CAPITALS = re.compile(r"\b[^\W\d_a-z][\w'’-]*(?:\s+(?:(?:of|the|and|for|von|der|des|und)\s+)*[^\W\d_a-z][\w'’-]*)+")
 _DATES = frozenset(
     content_words(
@@ -56,8 +57,21 @@ def mismatch(question: str, words: str, place: Evidence, beside: Iterable[str] =
     return Mismatch(
         negated=denies(question, sentence),
         opposite=reverses(question, sentence),
-        strangers=frozenset(_strangers(question, around)),
+        strangers=frozenset(_strangers(question, around) | _other_years(question, sentence)),
     )
+
+
+def of_another_year(question: str, sentence: str) -> bool:
+    """Whether a sentence gives years, and none of the question's.
+
+    Example:
+        >>> of_another_year("How many came in 2024?", "18,432 people came in 2023.")
+        True
+        >>> of_another_year("How many came in 2024?", "More came in 2024 than in 2023.")
+        False
+    """
+    asked, given = set(_YEAR.findall(question)), set(_YEAR.findall(sentence))
+    return bool(asked and given) and asked.isdisjoint(given)
 
 
 def missing_names(question: str, texts: Sequence[str]) -> float:
@@ -99,6 +113,11 @@ def _reach(pieces: Sequence[str], n: int, step: int) -> int:
             break
         reached += step
     return reached
+
+
+def _other_years(question: str, sentence: str) -> set[str]:
+    """The question's years where the sentence is about others; what stands around it may well hold both."""
+    return set(_YEAR.findall(question)) if of_another_year(question, sentence) else set()
 
 
 def _strangers(question: str, text: str) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -174,3 +175,14 @@ def test_words_that_were_put_together_are_cut_to_what_stands_in_one_passage() ->
     assert as_it_stands("Oda Brandt", given) == "Oda Brandt"
     assert as_it_stands("Nils Moe of Halden", given) == "Nils Moe of Halden"  # one word of four is no answer
     assert as_it_stands("", given) == ""
+
+
+def test_a_figure_of_another_year_is_not_taken_for_the_year_in_a_files_name() -> None:
+    [report] = evidence("18,432 people visited the light in 2023. In 2024 there were 21,067.")
+    report = replace(report, passage=replace(report.passage, document_name="annual-report-2024.pdf"))
+    assert figure_for("How many people visited the light in 2024?", [report]) is None
+    figure = figure_for("How many people visited the light in 2023?", [report])
+    assert figure is not None and figure.text == "18,432"
+    question = "How many people visited the light in 2024?"
+    wrong, right = Reading(words="18,432", none=0.1), Reading(words="21,067", none=0.1)
+    assert doubt(wrong, question, [report]) > doubt(right, question, [report])

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from agent.comparison import alternatives, laid_side_by_side
+from agent.comparison import alternatives, copied, laid_side_by_side
 from agent.doubt import DOUBT_THRESHOLD, doubt, signs
 from agent.grounding import best_span, check_answer
 from agent.hops import chain, described, further
@@ -45,7 +45,7 @@ def test_a_thing_that_is_described_and_not_named_asks_for_two_steps(question: st
         "Who produced Grey Tide?",
         "When was Oda Brandt born?",
         "What is the capital of Norway?",
-        "How many lamps that burn oil are there?",  # no name from which a first step could begin
+        "How tall is the lamp that burns oil?",  # no name from which a first step could begin
         "What is the total of invoice 1042?",
     ],
 )
@@ -93,6 +93,11 @@ def test_a_comparison_has_its_things_and_the_answers_it_can_have(
 ) -> None:
     assert laid_side_by_side(question) == things
     assert alternatives(question) == choices
+
+
+def test_a_yes_stands_in_no_passage_and_is_not_looked_for_in_one() -> None:
+    assert copied("yes") == ""
+    assert copied("Grey Tide") == "Grey Tide"
 
 
 def test_names_that_stand_where_the_chain_begins_raise_no_doubt() -> None:

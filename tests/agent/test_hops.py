@@ -171,3 +171,11 @@ def test_a_sentence_cites_where_its_words_stand_beside_what_bears_out_the_rest()
     assert check_answer(text, [film, woman], QUESTION, words="Halden").numbers == (1, 2)
     start, end = best_span(text, woman.passage.text, "Halden")
     assert woman.passage.text[start:end] == "She was born in Halden and kept bees."
+
+
+def test_the_quote_is_where_the_words_stand_and_not_where_most_others_do() -> None:
+    passage = "A woman produced the film Grey Tide. She came from Halden."
+    sentence = "The film Grey Tide was produced by a woman from Halden."
+    plain, held = best_span(sentence, passage), best_span(sentence, passage, "Halden")
+    assert "produced" in passage[slice(*plain)]
+    assert passage[slice(*held)] == "She came from Halden."

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -142,3 +142,8 @@ def ask(page: Page, question: str) -> None:
     box.fill(question)
     box.press("Enter")
     expect(page.locator(".wf-question").last).to_have_text(question)
+
+
+def drop(page: Page, files: Path | list[FilePayload]) -> None:
+    """Give files to the library's drop zone. The page has another one, and either may be drawn first."""
+    page.locator("[class*='st-key-library-upload'] input[type=file]").set_input_files(files)

@@ -18,7 +18,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 import ui
-from tests.browser.conftest import ROOT, Served, ask, free_port, until
+from tests.browser.conftest import ROOT, Served, ask, drop, free_port, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -83,7 +83,7 @@ def test_from_a_dropped_pdf_to_a_cited_answer_its_page_and_its_record(page: Page
 
     # Drop a file and watch it being read.
     page.get_by_role("button", name="Add documents").click()
-    page.locator("input[type=file]").first.set_input_files(SAMPLE)
+    drop(page, SAMPLE)
     expect(page.locator(".wf-row", has_text=SAMPLE.name).first).to_be_visible()
     expect(page.get_by_text("Read: 1 added").first).to_be_visible(timeout=240_000)  # the embedder is loaded first
     expect(page.get_by_role("button", name=SAMPLE.name).first).to_be_visible()

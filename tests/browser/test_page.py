@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.conftest import Served, ask, until
+from tests.browser.conftest import Served, ask, drop, until
 
 pytestmark = pytest.mark.browser
 
@@ -19,7 +19,7 @@ def test_the_main_job_from_a_dropped_file_to_the_record(page: Page, faked: Serve
         {"name": "trustees.txt", "mimeType": "text/plain", "buffer": text},
         {"name": "broken.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4"},
     ]
-    page.locator("input[type=file]").first.set_input_files(files)
+    drop(page, files)
     expect(page.get_by_text("Read: 1 added, 1 failed").first).to_be_visible()
     expect(page.get_by_text("The file is protected by a password.").first).to_be_visible()
     expect(page.get_by_role("button", name="trustees.txt").first).to_be_visible()
@@ -85,9 +85,7 @@ def test_nothing_a_document_says_runs_or_reaches_out(page: Page, faked: Served) 
     )
     name = "Halden <img src=http:evil.example onerror=window.hit=1> **fund** ![x](http:evil.example).txt"
     page.goto(f"{faked.url}/library")
-    page.locator("input[type=file]").first.set_input_files(
-        [{"name": name, "mimeType": "text/plain", "buffer": evil.encode()}]
-    )
+    drop(page, [{"name": name, "mimeType": "text/plain", "buffer": evil.encode()}])
     expect(page.get_by_text("Read: 1 added").first).to_be_visible()
     expect(page.locator(".wf-row .main").first).to_have_text(name)
     page.get_by_role("link", name="Chat").click()

@@ -240,7 +240,7 @@ def test_weights_that_are_here_are_not_fetched_again(run: Run, monkeypatch: pyte
 
     monkeypatch.setattr("backends.fetch.fetch", fetch)
     fetched = _object(run("models", "fetch", "--default", "--tests", "--json")[1])["fetched"]
-    assert [row["name"] for row in fetched] == asked and len(asked) == 4
+    assert [row["name"] for row in fetched] == asked and len(asked) == 5
     assert run("models", "fetch")[0] == 2
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, FilePayload, Page, expect
 
 from tests.browser.conftest import Served, ask, drop, until
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 def test_the_main_job_from_a_dropped_file_to_the_record(page: Page, faked: Served) -> None:
     page.goto(f"{faked.url}/library")
     text = b"The fund of Halden has nine trustees.\n\nEach serves for four years."
-    files = [
+    files: list[FilePayload] = [
         {"name": "trustees.txt", "mimeType": "text/plain", "buffer": text},
         {"name": "broken.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4"},
     ]

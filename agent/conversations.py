@@ -108,6 +108,17 @@ class Conversations:
         self._forget_log()
         return runs
 
+    def scope(self, conversation: str) -> str:
+        """Where its last question looked, as `append_user` was given it; "" for everywhere.
+
+        Raises:
+            NotFoundError: If the conversation does not exist.
+        """
+        with self._database.read() as conn:
+            _must_exist(conn, conversation)
+            kept = conn.execute(select(conversations.c.scope).where(conversations.c.id == conversation)).scalar_one()
+        return str(kept or "")
+
     # -- messages --------------------------------------------------------------------------------------------------
     def messages(self, conversation: str, *, variants: bool = False) -> builtins.list[StoredMessage]:
         """What was said, in order; with `variants` also the answers that were written again.
@@ -128,14 +139,22 @@ class Conversations:
             row = conn.execute(select(messages).where(_answer_of(run))).one_or_none()
         return None if row is None else message_of(row)
 
-    def append_user(self, conversation: str, run: str, text: str) -> StoredMessage:
+    def append_user(self, conversation: str, run: str, text: str, *, scope: str | None = None) -> StoredMessage:
         """A question. Its answer stands beside it as "running" from now on; the first one gives the title.
 
+        Args:
+            conversation: Where it is asked.
+            run: Of its answer.
+            text: As the person wrote it.
+            scope: JSON of where to look from now on, "" for everywhere; None leaves that as it was.
         Raises:
             NotFoundError: If the conversation does not exist.
         """
         with self._database.write() as conn:
             _must_exist(conn, conversation)
+            if scope is not None:
+                mine = conversations.c.id == conversation
+                conn.execute(update(conversations).where(mine).values(scope=scope or None))
             last = conn.execute(
                 select(func.max(messages.c.turn)).where(messages.c.conversation == conversation)
             ).scalar()

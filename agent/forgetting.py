@@ -6,6 +6,7 @@ when it leaves memory; what it kept on disk, `backends.base.Forgets` drops.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ __all__ = [
     "ERASED",
     "Mentions",
     "conversation_runs",
+    "forget_folders",
     "forget_questions",
     "forget_read",
     "forget_runs",
@@ -116,6 +118,19 @@ def forget_titles(database: Database, folded: Sequence[str]) -> int:
         if found:
             conn.execute(update(conversations).where(conversations.c.id.in_(found)).values(title=ERASED))
     return len(found)
+
+
+def forget_folders(database: Database, folded: Sequence[str]) -> int:
+    """Overwrite the folders that conversations look in and that mention a text; how many. They look nowhere then."""
+    count = 0
+    with database.write() as conn:
+        for row in conn.execute(select(conversations).where(conversations.c.scope.is_not(None))).all():
+            scope = json.loads(row.scope)
+            if any(name in scope["folder"].casefold() for name in folded):
+                kept = json.dumps(scope | {"folder": ERASED})
+                conn.execute(update(conversations).where(conversations.c.id == row.id).values(scope=kept))
+                count += 1
+    return count
 
 
 def _unask(conn: Connection, conversation: str, turn: int) -> None:

@@ -20,6 +20,7 @@ conversations = Table(
     Column("named", Boolean, nullable=False),  # by a person; else the title follows the first question
     Column("created_at", Text, nullable=False),  # RFC 3339, UTC, microseconds
     Column("updated_at", Text, nullable=False),
+    Column("scope", Text),  # JSON: where its questions look, with a "folder" among it; none where they look everywhere
     Index(None, "updated_at"),
 )
 

@@ -148,7 +148,7 @@ class Adder:
                 if before is not None and before.id == orphan:
                     outdated = before
                     removed = self._store.ids_of(conn, outdated.id)
-                    version = self._store.remove(conn, outdated.id)
+                    version = self._store.remove(conn, outdated.id, successor=same.id)
                     self._record(conn, "document_removed", outdated, {"document": outdated.id})
                 outcome = JobFile(
                     path=path or name,

@@ -25,7 +25,9 @@ from retrieval.tables import collection_documents, collections, documents
 __all__ = ["LONGEST_NAME", "CollectionInfo", "Collections"]
 
 LONGEST_NAME = 80  # characters
-_ERASED = "(erased"  # such names are only given by an erasure, so that they never meet one of a person
+# Names that only we give, so that they never meet one of a person.
+_ERASED = "(erased"  # by an erasure
+_DELETED = "(deleted"  # in the place of one that is gone
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +72,16 @@ class Collections:
         """Ids of the documents in one or more of these. Raises as `find`."""
         with self._database.read() as conn:
             return frozenset[int]().union(*(members(conn, self._id(conn, name)) for name in names))
+
+    def ids(self, names: Sequence[str]) -> list[int]:
+        """Their numbers, which stay theirs when they are renamed. Raises as `find`."""
+        with self._database.read() as conn:
+            return [self._id(conn, name) for name in names]
+
+    def names(self, ids: Sequence[int]) -> list[str]:
+        """What these are called now; one that was deleted has a name that `find` refuses, saying so."""
+        known = {info.id: info.name for info in self.all()}
+        return [known.get(id_, f"{_DELETED} {id_})") for id_ in ids]
 
     def make(self, name: str, inside: Sequence[int] = ()) -> CollectionInfo:
         """A new collection with these documents.
@@ -142,6 +154,9 @@ class Collections:
         names = {row.folded: row for row in conn.execute(select(collections))}
         if folded in names:
             return int(names[folded].id)
+        if folded.startswith(_DELETED):
+            hint = "Choose other limits, or look in all documents."
+            raise NotFoundError("A collection that was to be looked in has been deleted.", hint=hint)
         near = difflib.get_close_matches(folded, names, n=3, cutoff=0.5)
         near += [other for other in names if folded and folded in other and other not in near][:2]
         said = f"There is no collection {_tidy(name)[:LONGEST_NAME]!r}."
@@ -183,8 +198,9 @@ def _checked(name: str) -> str:
         raise UsageError(said, hint="Choose a shorter one.")
     if not tidy.isprintable():
         raise UsageError("The name holds signs that cannot be shown.", hint="Use letters, digits and spaces.")
-    if tidy.casefold().startswith(_ERASED):
-        raise UsageError(f"A name cannot begin with “{_ERASED}”.", hint="Choose another one.")
+    ours = next((start for start in (_ERASED, _DELETED) if tidy.casefold().startswith(start)), None)
+    if ours is not None:
+        raise UsageError(f"A name cannot begin with “{ours}”.", hint="Choose another one.")
     return tidy
 
 

@@ -27,6 +27,7 @@ from retrieval.passage import Hit, Passage
 from retrieval.search import Searcher
 from retrieval.sql.query import Tables
 from retrieval.store import Counts, Store
+from retrieval.succession import current
 from retrieval.walk import safe_name
 
 __all__ = ["DocumentParser", "Library"]
@@ -91,6 +92,11 @@ class Library:
         """Raises: NotFoundError: There is no such document."""
         with self.database.read() as conn:
             return self.store.document(conn, document_id)
+
+    def current(self, document_ids: Sequence[int]) -> list[int]:
+        """Each id, or that of the newest version in its place; one that was deleted stays as it is."""
+        with self.database.read() as conn:
+            return current(conn, document_ids)
 
     def page(self, document_id: int, number: int) -> Page:
         """Raises: NotFoundError: There is no such document or page."""

@@ -25,6 +25,7 @@ from retrieval.lexical import SqliteLexical
 from retrieval.membership import leave_all
 from retrieval.passage import Passage
 from retrieval.rows import page_layout, page_text, to_document, to_page, to_passage
+from retrieval.succession import end_line, succeed
 from retrieval.tables import documents, job_files, library_state, origins, pages, passages, vectors
 
 __all__ = ["Counts", "NewDocument", "NewPassage", "Store", "passage_digest", "passage_input", "utc_now"]
@@ -172,6 +173,7 @@ class Store:
         if replaces is not None:
             self._set_state(conn, replaces, "removed")
             leave_all(conn, replaces)
+            succeed(conn, replaces, document)
         self._set_state(conn, document, "ready")
         return self.next_version(conn)
 
@@ -198,7 +200,7 @@ class Store:
         conn.execute(delete(origins).where(origins.c.origin == origin))
         return None if former is None or self._name_by_origin(conn, former) else int(former)
 
-    def remove(self, conn: Connection, document: int) -> int:
+    def remove(self, conn: Connection, document: int, *, successor: int | None = None) -> int:
         """Make a document invisible at once; `purge` takes its rows. The library's new version.
 
         Raises:
@@ -208,6 +210,10 @@ class Store:
         self._set_state(conn, document, "removed")
         conn.execute(delete(origins).where(origins.c.document == document))
         leave_all(conn, document)
+        if successor is None:
+            end_line(conn, document)
+        else:
+            succeed(conn, document, successor)
         conn.execute(update(job_files).where(job_files.c.document == document).values(name="(deleted)", path=None))
         return self.next_version(conn)
 

@@ -24,6 +24,7 @@ __all__ = [
     "origins",
     "pages",
     "passages",
+    "successors",
     "vectors",
 ]
 
@@ -55,6 +56,14 @@ origins = Table(  # equal files in several places are one document; it goes when
     Column("document", Integer, ForeignKey("documents.id"), nullable=False),
     Column("name", Text, nullable=False),
     Column("path", Text, nullable=False),
+    Index(None, "document"),
+)
+
+successors = Table(  # newer versions of documents that are gone; no foreign keys: the older ones' rows are purged
+    "successors",
+    metadata,
+    Column("former", Integer, primary_key=True, autoincrement=False),
+    Column("document", Integer, nullable=False),
     Index(None, "document"),
 )
 

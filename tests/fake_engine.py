@@ -99,6 +99,7 @@ class FakeEngine(FakeProof, FakeCode, FakeJudging, FakeGuards, FakeTools, FakeCo
         self.permits: set[str] = set()
         self.kept_collections: dict[str, CollectionRow] = {}
         self.scopes: list[Scope | None] = []  # of every question and search, for tests
+        self._looks: dict[str, Scope] = {}  # where the last question of a conversation looked
         self._watched: set[str] = set()
         self._drawings: dict[str, Drawing] = {}
         self._stopped_jobs: set[str] = set()
@@ -300,6 +301,8 @@ class FakeEngine(FakeProof, FakeCode, FakeJudging, FakeGuards, FakeTools, FakeCo
             conversation = conversation or self.new_conversation()
             if conversation not in self._conversations:
                 raise NotFoundError(f"There is no conversation {conversation!r}.")
+            self.collections(names=(scope or self.conversation_scope(conversation)).collections)
+            self._looks |= {} if scope is None else {conversation: scope}
             run = f"r-fake{next(self._ids):06d}"
             messages = self._messages[conversation]
             if regenerate is not None:
@@ -426,6 +429,10 @@ class FakeEngine(FakeProof, FakeCode, FakeJudging, FakeGuards, FakeTools, FakeCo
             raise NotFoundError(f"There is no conversation {conversation!r}.")
         given = {run: verdict for run, (verdict, _) in self.verdicts.items()}
         return [m.model_copy(update={"feedback": given.get(m.run, "")}) for m in self._messages[conversation]]
+
+    def conversation_scope(self, conversation: str) -> Scope:
+        self.conversation(conversation)
+        return self._looks.get(conversation, Scope())
 
     def new_conversation(self) -> str:
         with self._lock:

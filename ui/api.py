@@ -336,7 +336,10 @@ class EngineApi(ProofApi, CodeApi, JudgingApi, GuardApi, ToolsApi, CollectionApi
         regenerate: str | None = None,
         scope: Scope | None = None,
     ) -> str:
-        """Start a run and return its id at once. `regenerate` names a run to answer again, within its own scope."""
+        """Start a run and return its id at once. `regenerate` names a run to answer again, within its own scope.
+
+        Without a `scope` a conversation looks where its last question did; an empty one is everywhere.
+        """
 
     def watch(self, run: str, *, after: int = -1) -> Iterator[Update]:
         """Updates with n > after, as they come, ending after Done, Stopped or Failed. Closing it stops nothing."""
@@ -379,6 +382,9 @@ class EngineApi(ProofApi, CodeApi, JudgingApi, GuardApi, ToolsApi, CollectionApi
 
     def conversations(self) -> list[ConversationRow]: ...
     def conversation(self, conversation: str) -> list[Message]: ...
+    def conversation_scope(self, conversation: str) -> Scope:
+        """Where its last question looked, as that is called now."""
+
     def new_conversation(self) -> str: ...
     def rename_conversation(self, conversation: str, title: str) -> None: ...
     def delete_conversation(self, conversation: str) -> None: ...

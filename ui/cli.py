@@ -72,6 +72,8 @@ def _conversation_commands(commands: argparse._SubParsersAction[_Parser], common
     ask.add_argument("--conversation", metavar="ID", help="go on with this conversation; `last` is the newest")
     ask.add_argument("-o", "--out", metavar="DIR", help="copy the files that were made into this folder")
     _scope(ask)
+    text = "in all documents: lifts the limits that the conversation has"
+    ask.add_argument("--everywhere", action="store_true", help=text)
     image = _add(commands, common, "image", "image:image", "draw pictures")
     image.add_argument("text", metavar="TEXT", help="what to draw; - reads it from standard input")
     image.add_argument(

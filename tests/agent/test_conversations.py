@@ -57,6 +57,18 @@ def test_a_question_and_its_answer_come_back_in_order(store: Conversations) -> N
     ]
 
 
+def test_a_conversation_keeps_where_its_last_question_looked(store: Conversations) -> None:
+    conversation, other = store.create(), store.create()
+    for scope, kept in ((None, ""), ('{"folder": "/a"}', '{"folder": "/a"}'), (None, '{"folder": "/a"}'), ("", "")):
+        store.append_user(conversation, new_run_id(), "What is the rent?", scope=scope)
+        assert store.scope(conversation) == kept
+    store.append_user(conversation, new_run_id(), "And where?", scope='{"folder": "/b"}')
+    assert store.scope(other) == ""
+    store.delete(conversation)
+    with pytest.raises(NotFoundError):
+        store.scope(conversation)
+
+
 def test_history_gives_back_exactly_what_the_model_had(store: Conversations) -> None:
     conversation = store.create()
     run = _ask(store, conversation, "What is the rent?", "950 euros [1].")

@@ -74,7 +74,9 @@ def test_a_name_is_tidy_and_unique_but_for_capitals(kept: Collections) -> None:
     assert [info.name for info in kept.all()] == ["LEASE 2024", "Straße"]
 
 
-@pytest.mark.parametrize("name", ["", " \t", "x" * (LONGEST_NAME + 1), "a\u202eb", "\ud800", "(Erased 7)"])
+@pytest.mark.parametrize(
+    "name", ["", " \t", "x" * (LONGEST_NAME + 1), "a\u202eb", "\ud800", "(Erased 7)", "(Deleted 7)"]
+)
 def test_what_can_be_no_name_is_refused_with_a_hint(kept: Collections, name: str) -> None:
     kept.make("Thesis")
     with pytest.raises(UsageError) as made:
@@ -99,6 +101,22 @@ def test_an_unknown_name_is_answered_with_those_that_are_near(kept: Collections)
     with pytest.raises(NotFoundError) as far:
         kept.find("qqqq")
     assert "collection list" in far.value.hint
+
+
+def test_a_number_finds_the_name_of_today_and_says_where_there_is_none(kept: Collections) -> None:
+    kept.make("Lease 2024")
+    kept.make("Thesis")
+    ids = kept.ids(["thesis", "Lease 2024"])
+    kept.rename("Thesis", "Book")
+    assert kept.names(ids) == ["Book", "Lease 2024"]
+    kept.delete("Book")
+    gone, there = kept.names(ids)
+    assert there == "Lease 2024"
+    with pytest.raises(NotFoundError, match="has been deleted") as refused:
+        kept.find(gone)
+    assert refused.value.hint
+    with pytest.raises(NotFoundError):
+        kept.ids(["Thesis"])
 
 
 def test_a_document_that_is_not_there_cannot_be_put_in(kept: Collections, ids: dict[str, int]) -> None:

@@ -9,7 +9,7 @@ from agent.updates import Answer, ApprovalAsked, Done, Failed, GuardNotice, Step
 from provenance.errors import GenerationError, NotFoundError
 from ui.commands.approving import answer_approval
 from ui.commands.output import Output, place, shown
-from ui.commands.scoping import scope_of
+from ui.commands.scoping import limits_told, scope_of
 from ui.commands.session import folder_of, on_interrupt, open_client, text_of, write_out
 
 if TYPE_CHECKING:
@@ -25,11 +25,10 @@ def ask(options: argparse.Namespace, output: Output) -> int:
     """Ask, follow, print. Ctrl-C stops the answer; what was written is kept and recorded."""
     question = text_of(options.text)
     with open_client() as client:
-        run = client.ask(
-            question,
-            conversation=_conversation(client, options.conversation),
-            scope=scope_of(client, options),
-        )
+        conversation, scope = _conversation(client, options.conversation), scope_of(client, options)
+        if conversation is not None and scope is None:
+            _say_limits(client, conversation, output)
+        run = client.ask(question, conversation=conversation, scope=scope)
         with on_interrupt(lambda: client.stop(run)):
             answer = follow(client, run, output)
         files = saved_files(client, answer, options.out)
@@ -121,6 +120,13 @@ def _conversation(client: EngineApi, wanted: str | None) -> str | None:
     if not rows:
         raise NotFoundError("There is no conversation yet.", hint="Ask without --conversation first.")
     return rows[0].id
+
+
+def _say_limits(client: EngineApi, conversation: str, output: Output) -> None:
+    """A conversation keeps to where its last question looked: nobody should have to remember that."""
+    limits = limits_told(client, client.conversation_scope(conversation))
+    if limits:
+        output.note(f"(looking only in {limits}; --everywhere lifts this)")
 
 
 def follow(client: EngineApi, run: str, output: Output) -> Answer:

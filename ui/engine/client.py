@@ -183,6 +183,9 @@ class EngineClient(ProofClient, CodeClient, JudgingClient, GuardClient, ToolsCli
     def conversation(self, conversation: str) -> list[Message]:
         return self._get(f"/conversations/{conversation}", list[Message])
 
+    def conversation_scope(self, conversation: str) -> Scope:
+        return self._get(f"/conversations/{conversation}/scope", Scope)
+
     def new_conversation(self) -> str:
         return str(self._call("POST", "/conversations").json()["conversation"])
 

@@ -245,6 +245,11 @@ def conversation(api: Engine, conversation: str) -> list[Message]:
     return api.conversation(conversation)
 
 
+@router.get("/conversations/{conversation}/scope")
+def conversation_scope(api: Engine, conversation: str) -> Scope:
+    return api.conversation_scope(conversation)
+
+
 @router.patch("/conversations/{conversation}", status_code=204)
 def rename_conversation(api: Engine, conversation: str, body: Title) -> None:
     api.rename_conversation(conversation, body.title)

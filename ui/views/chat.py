@@ -75,7 +75,7 @@ def render(services: PageServices) -> None:
     problem: AppError | None = st.session_state.pop(_PROBLEM, None)
     if problem is not None:
         say_error(problem)
-    draw_scope(services)
+    draw_scope(services, current)
     draft: str | None = st.session_state.pop(_DRAFT, None)
     if draft is not None:
         st.session_state[_INPUT] = draft
@@ -106,11 +106,11 @@ def _ask(services: PageServices, question: str, current: str | None, turns: list
             "An answer is still being written.", hint="Stop it, or wait for its end."
         )
         st.rerun()
-    conversation, fresh = current, None
+    conversation, fresh, scope = current, None, chosen_scope(current)
     try:
         if conversation is None:
             conversation = fresh = services.engine.new_conversation()
-        services.engine.ask(question, conversation=conversation, scope=chosen_scope())
+        services.engine.ask(question, conversation=conversation, scope=scope)
     except AppError as exc:
         if fresh is not None:
             services.engine.delete_conversation(fresh)

@@ -18,7 +18,8 @@ from provenance.feedback import feedback_of
 from provenance.ledger import new_run_id
 from ui.api import ConversationRow, Message, Scope
 from ui.engine.board import Emit, is_final
-from ui.engine.calls.base import Calls, documents_within
+from ui.engine.calls.base import Calls
+from ui.engine.calls.scoping import documents_within, kept_scope, scope_again
 from ui.engine.journal import written_text
 
 if TYPE_CHECKING:
@@ -47,14 +48,15 @@ class AskingCalls(Calls):
         if regenerate is None:
             check_question(question)
         self._backend_must_run()
-        documents = self._within(regenerate, scope)
+        documents = self._within(conversation, regenerate, scope)
         conversations, run = self.parts.conversations, new_run_id()
         if regenerate is not None:
             conversation = self._stored(regenerate).conversation
             question = conversations.replace_last_assistant(conversation, regenerate, run)
         else:
             conversation = conversation or conversations.create()
-            conversations.append_user(conversation, run, question)
+            kept = None if scope is None else kept_scope(self.parts, scope)
+            conversations.append_user(conversation, run, question, scope=kept)
         self.asked.set()
         self.warm()
         asked = conversation
@@ -127,6 +129,10 @@ class AskingCalls(Calls):
             )
             for row in rows
         ]
+
+    def conversation_scope(self, conversation: str) -> Scope:
+        """Where its questions look."""
+        return scope_again(self.parts, self.parts.conversations.scope(conversation))
 
     def new_conversation(self) -> str:
         """An empty one."""
@@ -229,11 +235,13 @@ class AskingCalls(Calls):
                 self.parts.conversations.append_assistant(conversation, run, "", state="failed")
             raise
 
-    def _within(self, regenerate: str | None, scope: Scope | None) -> list[int] | None:
+    def _within(self, conversation: str | None, regenerate: str | None, scope: Scope | None) -> list[int] | None:
         """Ids of the documents that may be looked at; an answer that is written again keeps to what it had."""
         if regenerate is not None:
             before = self.parts.ledger.entries(run=regenerate, kind="request", limit=1)
             return before[0].body.get("documents") if before else None
+        if scope is None and conversation is not None:
+            scope = self.conversation_scope(conversation)
         return documents_within(self.parts, scope)
 
     def _stored(self, run: str) -> StoredMessage:

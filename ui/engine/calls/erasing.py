@@ -118,7 +118,7 @@ class ErasingCalls(Calls):
         )
 
     def _carry_out(self, scope: _Scope, told: Erased, requested_by: str, reason: str) -> Erased:
-        from agent.forgetting import forget_questions, forget_read, forget_runs, forget_titles
+        from agent.forgetting import forget_folders, forget_questions, forget_read, forget_runs, forget_titles
         from provenance.erasure import carry_out, plan_document
         from ui.origins import manifest_store
 
@@ -138,6 +138,7 @@ class ErasingCalls(Calls):
         questions = forget_questions(parts.database, scope.questions)
         if scope.titles:
             forget_titles(parts.database, scope.titles)
+            forget_folders(parts.database, scope.titles)
             parts.library.collections.forget_names(scope.titles)
         store = manifest_store(parts.settings)
         manifests = sum(store.forget(run) for run in scope.plan.runs if run.startswith("r-"))

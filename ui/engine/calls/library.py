@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from provenance.errors import BackendUnavailableError, NotFoundError, UsageError
 from ui.api import DocumentRow, IngestJob, PageView, Scope, SearchHit, TableColumn, TableResult, TableRow
-from ui.engine.calls.base import Calls, documents_within
+from ui.engine.calls.base import Calls
+from ui.engine.calls.scoping import documents_within
 
 if TYPE_CHECKING:
     from retrieval.jobs import Job

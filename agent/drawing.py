@@ -10,12 +10,13 @@ import copy
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
+from agent.drawn import Drawn, DrawnFile, Made, Source
 from agent.finishing import Finish, Finisher, png, size_of
 from agent.guardrails.rings import Guards
 from agent.middleware.record import LedgerWriter
@@ -40,56 +41,12 @@ from provenance.errors import (
 )
 from provenance.whole_file import write_whole
 
-__all__ = ["PREFERRED", "Drawer", "Drawn", "DrawnFile", "Made", "Source"]
+__all__ = ["PREFERRED", "Drawer"]
 
 # The first that has weights draws when nobody chose.
 PREFERRED = ("diffusers", "diffusion", "autoregressive", "flow", "vae", "gan")
 _USUAL = Finish()
 _MIXES, _WEIGHS = "vae", "flow"  # the families that take pictures apart, and know how likely one is
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DrawnFile:
-    """One picture on disk."""
-
-    n: int
-    seed: int
-    width: int
-    height: int
-    pixels_sha256: str
-    file_sha256: str
-    path: Path
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Drawn:
-    """What became of a request. `refused` says which guard stopped it, if any; `note` what else there is to know."""
-
-    files: tuple[DrawnFile, ...] = ()
-    refused: str = ""
-    model: str = ""
-    seconds: float = 0.0
-    note: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Source:
-    """A stored picture: the n-th of a run, counted from 1."""
-
-    run: str
-    n: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Made:
-    """Pictures as they leave the house: marked and signed PNG bytes, beside the pixels that the model drew."""
-
-    pictures: tuple[Picture, ...]
-    files: tuple[bytes, ...]
-    model: str
-    seconds: float
-    note: str = ""
-    refused: str = ""  # the guard's sentence, where it kept the pictures
 
 
 class Drawer:
@@ -345,8 +302,7 @@ class Drawer:
     def _own(self, source: Source) -> Picture:
         from agent.tracing import own_pixels
 
-        image = own_pixels(self._file(source).read_bytes())
-        return Picture(width=image.width, height=image.height, rgba=image.tobytes(), seed=0)
+        return own_pixels(self._file(source).read_bytes())
 
     def _file(self, source: Source) -> Path:
         path = self._folder / source.run / f"{source.n}.png"
@@ -361,23 +317,34 @@ class Drawer:
             StorageError: If the picture is not there, or the SVG cannot be stored.
             GenerationError: If it cannot be read.
         """
-        from agent.tracing import traced
-
         path = self._folder / run / f"{n}.svg"
         try:
             if not path.is_file():
-                drawn = path.with_suffix(".png").read_bytes()
-                write_whole(path, self._delivered(traced(drawn), run, [drawn]))
+                write_whole(path, self._traced(path.with_suffix(".png").read_bytes(), run))
             return path.read_bytes()
         except OSError as exc:
             raise StorageError("The picture could not be stored as SVG.", hint="Free some space; try again.") from exc
 
-    def _delivered(self, data: bytes, run: str, sources: Sequence[bytes], side: int = 512) -> bytes:
+    def _traced(self, drawn: bytes, run: str) -> bytes:
+        """A delivered picture as signed SVG, traced at the size that the house enlarges to; the record says by what."""
+        from agent.tracing import own_pixels, traced
+
+        began = time.perf_counter()
+        enlarged = self._finisher.enlarged([own_pixels(drawn)], _USUAL)
+        if enlarged.by is not None:
+            took = time.perf_counter() - began
+            self._note_model(run, enlarged.by, enlarged.pictures, took, {"purpose": "trace"})
+        [picture] = enlarged.pictures
+        return self._delivered(traced(picture), run, [drawn], more={"enlarged": enlarged.facts(_USUAL.side)})
+
+    def _delivered(
+        self, data: bytes, run: str, sources: Sequence[bytes], side: int = 512, more: dict[str, Any] | None = None
+    ) -> bytes:
         """Marked and signed, which is on record before anybody sees it."""
         leaving = self._finisher.delivered(data, run, sources, side)
         if leaving is None:
             return data
-        self._ledger.append(kind="mark", run=run, body=leaving.facts)
+        self._ledger.append(kind="mark", run=run, body={**leaving.facts, **(more or {})})
         return leaving.data
 
     def _store(self, picture: Picture, data: bytes, run: str, n: int) -> DrawnFile:

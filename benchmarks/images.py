@@ -6,10 +6,12 @@
 picture for each of N held-out pictures (concept or cell) of the styles it knows, under its caption and style. Distances
 are taken in features of EfficientNet-Lite0, which no model here was trained on; whether a picture shows its caption is
 judged by a scorer that was trained on the training split alone (`image_scorer.py`); copies are looked for there too.
+Only one half of the held-out concepts is measured (`reported`): the options' defaults were chosen on the other one.
 """
 
 from __future__ import annotations
 
+import hashlib
 import resource
 import time
 from dataclasses import dataclass
@@ -30,7 +32,7 @@ from benchmarks.image_scorer import Scorer, auc, found_among
 from provenance.errors import NotFoundError
 from ui.settings import load_settings
 
-__all__ = ["run"]
+__all__ = ["reported", "run"]
 
 FAMILIES = ("diffusion", "autoregressive", "flow", "vae", "gan")
 _CHROMATIC = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown")
@@ -93,10 +95,21 @@ def run(*, data: str | None, limit: int, seed: int) -> dict[str, Any]:
     return {"pictures": len(asked.rows), "styles": list(styles), "rows": rows, "data": pictures.digest}
 
 
+def reported(concept: str) -> bool:
+    """Whether a held-out concept is measured here: where its SHA-256 is odd. On the even half defaults are chosen.
+
+    Example:
+        >>> [name for name in ("fox", "key", "owl", "bus") if reported(name)]
+        ['key', 'owl']
+    """
+    return hashlib.sha256(concept.encode()).digest()[-1] % 2 == 1
+
+
 def _asked(pictures: PictureSet, encoder: Any, count: int, seed: int) -> tuple[_Asked, NDArray[np.uint8]]:
     """The held-out pictures with all that measures against them, and as many training pictures for the real row."""
     extract, pixels, generator = extractor(), pictures.pixels(), np.random.default_rng(seed)
-    held = generator.permutation([*pictures.rows("concept"), *pictures.rows("cell")]).tolist()[:count]
+    unseen = [*pictures.rows("concept"), *pictures.rows("cell")]
+    held = generator.permutation([n for n in unseen if reported(pictures.row(n)["concept"])]).tolist()[:count]
     train = generator.permutation(pictures.rows("train")).tolist()
     other, seen = train[: len(held)], train[len(held) :][:_KNOWN]
     known = extract(np.stack([pixels[n] for n in seen]))

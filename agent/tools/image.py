@@ -9,7 +9,8 @@ from typing import Any
 
 from agent.commission import MOST, Commission, read_commission
 from agent.context import Prompted, RunContext, RunStopped
-from agent.drawing import PREFERRED, Drawer, Made
+from agent.drawing import PREFERRED, Drawer
+from agent.drawn import Made
 from agent.tools.table import Tool, ToolResult
 from agent.updates import Artifact
 from backends.base import ImageRequest

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.drawing import Drawer, Source
+from agent.drawing import Drawer
+from agent.drawn import Source
 from agent.finishing import Finish, Finisher, png
 from agent.guardrails.rings import Guards
 from backends.base import BackendContext, ImageProgress, ImageRequest, Kind, ModelIdentity, Picture
@@ -304,3 +305,31 @@ def test_the_record_names_who_enlarged_a_picture(
     assert calls[0]["enlarged"] == {"means": "network" if by else "filter", "weights": weights, "side": 256, "note": ""}
     assert [call["weights"] for call in calls[1:]] == [weights] * by
     assert file.pixels_sha256 == calls[0]["pixels"][0], "the drawing's own pixels name it, whoever enlarged them"
+
+
+class Blue(Doubler):
+    """What it enlarges is blue, so that one sees what was traced."""
+
+    def enlarge(self, pictures: Sequence[Picture]) -> list[Picture]:
+        return [replace(p, width=128, height=128, rgba=bytes((0, 0, 255, 255)) * 128 * 128) for p in pictures]
+
+
+@pytest.mark.parametrize(("usual", "colour"), [("network", "#0000FF"), ("filter", "#C85A00")])
+def test_outlines_follow_what_the_house_enlarged_and_the_record_names_it(
+    ledger: Ledger, squares: Squares, tmp_path: Path, usual: Any, colour: str
+) -> None:
+    def deliver(data: bytes, *, record: str, sources: Sequence[bytes] = (), side: int = 512) -> Any:
+        return SimpleNamespace(data=data, facts={})
+
+    finisher = Finisher(deliver)
+    drawer = Drawer(ledger=ledger, guards=Guards(), family=lambda _name: squares, folder=tmp_path, finisher=finisher)
+    run = new_run_id()
+    drawer.draw(ImageRequest(prompt="square", seed=200), run=run)
+    drawer._finisher = Finisher(deliver, Blue(), usual)
+    assert colour in drawer.outlines(run, 1).decode().upper()
+    by = usual == "network"
+    traces = [e.body for e in record(ledger, run).events if e.body.get("purpose") == "trace"]
+    assert [(trace["model"], len(trace["pixels"])) for trace in traces] == [("upscaler-x4", 1)] * by
+    weights = "sha256:" + "2" * 64 if by else ""
+    marks = [one.body for one in ledger.entries(run=run, kind="mark")]
+    assert marks[-1]["enlarged"] == {"means": usual, "weights": weights, "side": 512, "note": ""}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
+from benchmarks import images
 from benchmarks.image_metrics import copies, kid, manifold
 from benchmarks.image_scorer import Scorer, auc, found_among
 
@@ -60,3 +64,21 @@ def test_pictures_of_one_concept_are_not_each_others_wrong_answer() -> None:
     scores = np.array([[0.5, 0.9, 0.1], [0.9, 0.5, 0.1], [0.0, 0.0, 0.5]], dtype=np.float32)
     assert auc(scores, ["fox", "fox", "key"]) == 1.0 and found_among(scores, ["fox", "fox", "key"], first=1) == 1.0
     assert auc(scores, ["fox", "cat", "key"]) == pytest.approx(4 / 6)
+
+
+def test_no_concept_that_defaults_were_chosen_on_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"thing {n}" for n in range(60)]
+    splits = {"concept": range(20), "cell": range(20, 40), "train": range(40, 60)}
+    pictures: Any = SimpleNamespace(
+        rows=lambda split: list(splits[split]),
+        row=lambda n: {"concept": names[n], "label": names[n], "style": "noto"},
+        pixels=lambda: np.arange(60)[:, None] * np.ones((1, 4)),
+    )
+    encoder = SimpleNamespace(encode=lambda texts: SimpleNamespace(pooled=SimpleNamespace(numpy=lambda: texts)))
+    monkeypatch.setattr(images, "extractor", lambda: lambda of: of)
+    monkeypatch.setattr(images, "Scorer", lambda *_args, **_options: None)
+    asked, other = images._asked(pictures, encoder, 1000, 0)
+    odd = [name for name in names[:40] if images.reported(name)]
+    assert sorted(asked.concepts) == sorted(odd) and 5 < len(odd) < 35
+    assert asked.pixels[:, 0].tolist() == [names.index(concept) for concept in asked.concepts]
+    assert other[:, 0].min() >= 40, "what they are held against comes from the training split"

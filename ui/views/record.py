@@ -44,7 +44,14 @@ _TITLES = {
     "feedback": "Judged by a person",
     "evaluation": "Set of questions asked",
 }
-_PURPOSES = {"plan": "to plan", "which": "to choose passages", "answer": "to answer"}
+_PURPOSES = {
+    "plan": "to plan",
+    "which": "to choose passages",
+    "answer": "to answer",
+    "draw": "to draw",
+    "enlarge": "to enlarge",
+    "trace": "to trace",
+}
 _TONES = {"error": "bad", "stopped": "warn"}
 _CONTENT_NAMES = {"query": "Searched for", "output": "What the model wrote"}
 _FOLDED = ("prompt", "passage", "output")  # long, or already shown elsewhere

@@ -12,7 +12,7 @@ from ui.api import Drawing, DrawnPicture
 from ui.engine.calls.base import Calls
 
 if TYPE_CHECKING:
-    from agent.drawing import Drawn
+    from agent.drawn import Drawn
     from backends.base import ImageProgress
 
 __all__ = ["DrawingCalls"]
@@ -74,7 +74,7 @@ class DrawingCalls(Calls):
 
     def mix(self, pictures: list[tuple[str, int]], *, strength: float = 0.5, seed: int = 0, count: int = 4) -> Drawing:
         """Relatives of one picture, or steps from one to another, as a drawing of its own."""
-        from agent.drawing import Source
+        from agent.drawn import Source
 
         if not 1 <= len(pictures) <= 2:
             raise UsageError("One picture can be varied, or two mixed.")
@@ -99,7 +99,7 @@ class DrawingCalls(Calls):
 
     def likelihood(self, run: str, n: int) -> float:
         """Of a picture that stands on the easel."""
-        from agent.drawing import Source
+        from agent.drawn import Source
 
         drawing = self.parts.easel.get(run)
         return self.parts.drawer.likelihood(Source(run=run, n=n), prompt=drawing.prompt, style=drawing.style)

@@ -1,7 +1,7 @@
 """One database, opened one way: WAL, foreign keys, writers that queue at BEGIN IMMEDIATE, a schema migrated to head.
 
-SQLite is the embedded default; any SQLAlchemy URL works. Readers use a plain deferred BEGIN, or they would queue
-behind the writer (STYLE section 5).
+SQLite is the embedded default; what this room and the conversations keep works on PostgreSQL too, while documents are
+searched with what SQLite alone has. Readers use a plain deferred BEGIN, or they would queue behind the writer.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from provenance.errors import DamagedError, StorageError
 __all__ = ["Database", "open_database", "sqlite_url"]
 
 BUSY_TIMEOUT_MS = 30_000
+_WRITERS = 0x776865726566726F  # the advisory lock that writers to a PostgreSQL database queue for
 
 
 def sqlite_url(path: Path) -> str:
@@ -39,12 +40,17 @@ class Database:
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", self._prepare)
             event.listen(self.engine, "begin", _begin)
+        elif self.engine.dialect.name == "postgresql":
+            event.listen(self.engine, "begin", self._queue)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one snapshot and never waits for the writer."""
-        with _translated(), self.engine.connect() as conn, conn.begin():
-            yield conn
+        with _translated(), self.engine.connect() as conn:
+            if self.engine.dialect.name == "postgresql":  # otherwise each statement would see a snapshot of its own
+                conn = conn.execution_options(isolation_level="REPEATABLE READ")
+            with conn.begin():
+                yield conn
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -66,6 +72,12 @@ class Database:
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()
+
+    def _queue(self, conn: Connection) -> None:
+        """One writer at a time, as in SQLite: who counts rows and adds the next must not be overtaken."""
+        if conn.get_execution_options().get("wherefrom_write", False):
+            conn.exec_driver_sql(f"SET LOCAL lock_timeout = {self.busy_timeout_ms}")
+            conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
 
     def _prepare(self, connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None  # we send BEGIN ourselves; the driver's own would be deferred and late
@@ -142,7 +154,7 @@ def _storage_error(exc: DatabaseError) -> StorageError | None:
         return DamagedError("The database file is damaged.", hint="Put a backup of the data folder in its place.")
     if not isinstance(exc, OperationalError):
         return None
-    if "locked" in text or "busy" in text:
+    if "locked" in text or "busy" in text or "lock timeout" in text:
         return StorageError("The database is locked by another program.", hint="Close what holds it and try again.")
     if "full" in text:
         return StorageError("The disk is full; nothing was written.", hint="Free some space and try again.")

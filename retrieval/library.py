@@ -15,7 +15,7 @@ from typing import Protocol
 from filelock import FileLock
 
 from provenance.database import Database
-from provenance.errors import NotFoundError
+from provenance.errors import ConfigError, NotFoundError
 from provenance.ledger import Ledger, new_run_id
 from retrieval.collection import Collections
 from retrieval.dense import DenseIndex
@@ -60,11 +60,18 @@ class Library:
     """Documents, their pages and passages. Safe for threads; opening it is cheap, the index loads on first use.
 
     Several processes may open one data folder: SQLite keeps their writes apart, and each notices what others changed.
+
+    Raises:
+        ConfigError: The database is no SQLite file.
     """
 
     def __init__(
         self, home: Path, database: Database, ledger: Ledger, *, embedder: Embedder, parser: DocumentParser
     ) -> None:
+        if database.engine.dialect.name != "sqlite":
+            raise ConfigError(
+                "Documents are searched with what SQLite alone has.", hint="Leave WHEREFROM_DATABASE_URL unset."
+            )
         self.database = database
         self.ledger = ledger
         self.embedder = embedder

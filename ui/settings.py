@@ -27,7 +27,9 @@ class Settings(BaseSettings):
     models_dir: Path | None = Field(
         None, description="Where verified weights lie; default: models/ in the data folder."
     )
-    database_url: str | None = Field(None, description="SQLAlchemy URL; default: wherefrom.db in the data folder.")
+    database_url: str | None = Field(
+        None, description="URL of an SQLite file; default: wherefrom.db in the data folder."
+    )
     backend: str = Field("llamacpp", description="The chat backend that answers.")
     model: str = Field("qwen2.5-coder-1.5b-instruct-q4_k_m", description="The catalogue name of the chat model.")
     tool_loop: Literal["auto", "steered", "free"] = Field(

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from pydantic import BaseModel
 
@@ -47,6 +47,15 @@ __all__ = ["PREFERRED", "Drawer"]
 PREFERRED = ("diffusers", "diffusion", "autoregressive", "flow", "vae", "gan")
 _USUAL = Finish()
 _MIXES, _WEIGHS = "vae", "flow"  # the families that take pictures apart, and know how likely one is
+
+
+class How(TypedDict, total=False):
+    """How a request is drawn: by the preferred family in its usual way, where nothing is said."""
+
+    family: str
+    options: dict[str, Any] | None
+    finish: Finish
+    progress: Callable[[ImageProgress], None] | None
 
 
 class Drawer:
@@ -94,24 +103,14 @@ class Drawer:
             "No family of pictures has its weights.", hint="`wherefrom backends` shows what each lacks."
         )
 
-    def draw(
-        self,
-        request: ImageRequest,
-        *,
-        run: str,
-        family: str = "",
-        options: dict[str, Any] | None = None,
-        finish: Finish = _USUAL,
-        progress: Callable[[ImageProgress], None] | None = None,
-    ) -> Drawn:
+    def draw(self, request: ImageRequest, *, run: str, **how: Unpack[How]) -> Drawn:
         """Draw, record, store. Stopped by the `Cancellation` of the caller's `cancellable`.
 
         Raises:
             GenerationStopped: If somebody asked for the stop; the ledger says so.
             AppError: If the request is wrong or the model fails; the ledger says so.
         """
-        backend = self.family(family)
-        chosen = chosen_options(backend.options_model, None, options or {}, backend=backend.name)
+        backend, chosen = self._chosen(how)
         self._ledger.append(
             kind="request",
             run=run,
@@ -126,7 +125,8 @@ class Drawer:
             contents={"question": request.prompt},
         )
         try:
-            return self._recorded(request, backend, chosen.model_dump(mode="json"), run, finish, progress)
+            settled: How = {**how, "family": backend.name, "options": chosen.model_dump(mode="json")}
+            return self._recorded(request, run, settled)
         except GenerationStopped:
             self._ledger.append(kind="stopped", run=run, body={"task": "image"})
             raise
@@ -134,15 +134,11 @@ class Drawer:
             self._ledger.append(kind="error", run=run, body={"error": type(exc).__name__})
             raise
 
-    def _recorded(
-        self,
-        request: ImageRequest,
-        backend: ImageBackend,
-        options: dict[str, Any],
-        run: str,
-        finish: Finish,
-        progress: Callable[[ImageProgress], None] | None,
-    ) -> Drawn:
+    def _chosen(self, how: How) -> tuple[ImageBackend, BaseModel]:
+        backend = self.family(how.get("family", ""))
+        return backend, chosen_options(backend.options_model, None, how.get("options") or {}, backend=backend.name)
+
+    def _recorded(self, request: ImageRequest, run: str, how: How) -> Drawn:
         verdict = self._guards.check_input(request.prompt)
         for decision in verdict.decisions:
             self._ledger.append(kind="guard", run=run, body=decision.body())
@@ -151,9 +147,7 @@ class Drawer:
             refused = f"A guard stopped this prompt. {why}".strip()
             self._ledger.append(kind="answer", run=run, body={"task": "image", "refused": True, "pictures": []})
             return Drawn(refused=refused)
-        asked = replace(request, prompt=verdict.text)
-        made = self.make(asked, run=run, family=backend.name, options=options, finish=finish, progress=progress)
-        return self._answered(made, run)
+        return self._answered(self.make(replace(request, prompt=verdict.text), run=run, **how), run)
 
     def mix(self, sources: list[Source], *, run: str, strength: float, seed: int, count: int) -> Drawn:
         """Relatives of one stored picture, or `count` pictures on the way from one to another, by the VAE's latents.
@@ -215,29 +209,20 @@ class Drawer:
         )
         return Drawn(files=files, model=made.model, seconds=made.seconds, note=made.note)
 
-    def make(
-        self,
-        request: ImageRequest,
-        *,
-        run: str,
-        family: str = "",
-        options: dict[str, Any] | None = None,
-        finish: Finish = _USUAL,
-        progress: Callable[[ImageProgress], None] | None = None,
-    ) -> Made:
+    def make(self, request: ImageRequest, *, run: str, **how: Unpack[How]) -> Made:
         """Only draw, record the model's part, mark and sign: for a caller that records request, guards and answer.
 
         Raises:
             GenerationStopped, AppError: As `draw`; nothing was recorded then.
         """
-        backend = self.family(family)
-        chosen = chosen_options(backend.options_model, None, options or {}, backend=backend.name)
+        backend, chosen = self._chosen(how)
         began = time.perf_counter()
-        pictures = backend.draw(request, chosen, progress=progress)
+        pictures = backend.draw(request, chosen, progress=how.get("progress"))
         seconds = time.perf_counter() - began
         told = {"seed": request.seed, "count": request.count, "style": request.style}
         parameters = {**chosen.model_dump(mode="json"), **told}
         contents = {"prompt": request.prompt}
+        finish = how.get("finish", _USUAL)
         return self._made(backend, chosen, pictures, seconds, run, "draw", parameters, contents, finish=finish)
 
     def _made(

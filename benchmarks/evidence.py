@@ -1,4 +1,4 @@
-"""What the model gets to read: does it hold the answer, and in how many tokens, by whole passages and by sentences?
+"""What the model gets to read: does it hold the answer, and in how many tokens?
 
     wherefrom bench evidence [--data DIR] [--limit N --seed S] [--half dev|held]
 
@@ -9,7 +9,7 @@ No language model is asked, so thousands of questions take minutes. Sets in SQuA
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +20,18 @@ from benchmarks.answers_scores import share
 from benchmarks.answers_set import Half, Question, QuestionSet, chosen
 from benchmarks.retrieval import Collection, open_library
 from benchmarks.sets import data_folder
-from retrieval.condense import condense, shortened
 from retrieval.passage import Hit
 
-__all__ = ["by_passages", "by_sentences", "run"]
+__all__ = ["by_passages", "run"]
 
-TOKENS = 600  # of whole passages, as the settings have it
-SENTENCE_TOKENS, SENTENCE_PASSAGES = 500, 8
+TOKENS = 600  # as the settings have it
 _HEAD = 8  # tokens of a passage's number and source
 
 
 def run(
     *, data: str | None = None, limit: int = 0, seed: int = 0, half: Half = "all", **_options: Any
 ) -> dict[str, Any]:
-    """By set and way of choosing: the share of questions whose answer is in what would be read, and its tokens."""
+    """By set: the share of questions whose answer is in what would be read, and its tokens."""
     from ui.settings import load_settings
 
     weights = load_settings().models / "all-minilm-l6-v2"
@@ -45,7 +43,7 @@ def run(
     }
 
 
-def by_passages(_query: str, hits: Sequence[Hit]) -> list[str]:
+def by_passages(hits: Sequence[Hit]) -> list[str]:
     """Whole passages until the tokens are spent, as the search tool takes them."""
     texts: list[str] = []
     for hit in worth_reading(hits)[:FIRST_LIMIT]:
@@ -54,31 +52,18 @@ def by_passages(_query: str, hits: Sequence[Hit]) -> list[str]:
     return texts
 
 
-def by_sentences(query: str, hits: Sequence[Hit]) -> list[str]:
-    """The telling sentences of more passages."""
-    worth = worth_reading(hits)[:SENTENCE_PASSAGES]
-    texts = [hit.passage.text for hit in worth]
-    kept = condense(query, texts, [hit.score for hit in worth], budget=SENTENCE_TOKENS, cost=estimate_tokens)
-    return [shortened(text, spans) for text, spans in zip(texts, kept, strict=True) if spans]
-
-
 def _measure(questions: QuestionSet, wanted: Sequence[Question], weights: Path) -> dict[str, Any]:
     documents = {key: one.text for key, one in questions.sources.items()}
     collection = Collection(documents=documents, queries={}, relevant={})
-    ways: dict[str, Callable[[str, Sequence[Hit]], list[str]]] = {"passages": by_passages, "sentences": by_sentences}
-    read: dict[str, list[tuple[bool, int]]] = {name: [] for name in ways}
+    read: list[tuple[bool, int]] = []
     with tempfile.TemporaryDirectory() as home, open_library(Path(home), collection, weights) as (library, _seconds):
         for question in wanted:
-            hits = library.search(question.text, top_k=12)
-            for name, way in ways.items():
-                texts = way(question.text, hits)
-                read[name].append((_holds(texts, question), _tokens(texts)))
+            texts = by_passages(library.search(question.text, top_k=12))
+            read.append((_holds(texts, question), _tokens(texts)))
     return {
         "questions": len(wanted),
-        **{
-            name: {"answer_there": share([float(one) for one, _ in rows]), "tokens": share([n for _, n in rows])}
-            for name, rows in read.items()
-        },
+        "answer_there": share([float(one) for one, _ in read]),
+        "tokens": share([n for _, n in read]),
     }
 
 

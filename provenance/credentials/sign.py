@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from c2pa import Builder, C2paBuilderIntent, C2paError, C2paSigningAlg, Reader, Signer
 
@@ -20,7 +19,7 @@ from provenance.credentials.media import DOCX, SIGNABLE, media_type, stored_zip
 from provenance.credentials.store import ManifestStore, StoredManifest
 from provenance.errors import CredentialError
 
-__all__ = ["CredentialSigner", "Parent", "Signed", "carries"]
+__all__ = ["CredentialSigner", "Parent", "carries"]
 
 MOST_BYTES = 512 * 1024 * 1024
 
@@ -34,7 +33,7 @@ class Parent:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Signed:
+class _Signed:
     """A signed file, and its manifest on its own."""
 
     data: bytes
@@ -64,30 +63,6 @@ class CredentialSigner:
         Raises:
             CredentialError: If the file is of another type than `mime` or damaged, or the key cannot be used.
         """
-        return self.sign(data, mime, disclosure, parent=parent, inputs=inputs).data
-
-    def sign_file(self, path: Path, target: Path, disclosure: Disclosure, *, parent: Parent | None = None) -> Path:
-        """`sign_bytes` on files. `target` appears whole or not at all. Raises as `sign_bytes`."""
-        try:
-            data = path.read_bytes()
-            mime = media_type(io.BytesIO(data)) or ""
-            draft = target.with_name(f".{target.name}.signing")
-            draft.write_bytes(self.sign_bytes(data, mime, disclosure, parent=parent))
-            draft.replace(target)
-        except OSError as exc:
-            raise CredentialError(f"{path.name} could not be signed: {exc.strerror or 'it cannot be read'}.") from exc
-        return target
-
-    def sign(
-        self,
-        data: bytes,
-        mime: str,
-        disclosure: Disclosure,
-        *,
-        parent: Parent | None = None,
-        inputs: Sequence[Parent] = (),
-    ) -> Signed:
-        """As `sign_bytes`, with the manifest. Raises as `sign_bytes`."""
         found = _check(data, mime)
         if parent is None and carries(data, found):
             parent = Parent(data=data, title="earlier version")
@@ -105,7 +80,7 @@ class CredentialSigner:
         signed = _signed(data, found, manifest, describe, self._certificates.identity())
         if self._store:
             self._store.put(disclosure.record, signed.manifest, mime=found, unsigned=data, signed=signed.data)
-        return signed
+        return signed.data
 
     def reattach(self, data: bytes, mime: str, stored: StoredManifest) -> bytes:
         """Give a stripped file its credentials back: a new signature, with the first manifest inside as its parent.
@@ -174,7 +149,7 @@ def _add(builder: Builder, given: Parent, relationship: str) -> None:
 
 def _signed(
     data: bytes, mime: str, manifest: dict[str, object], describe: Callable[[Builder], None], identity: Identity
-) -> Signed:
+) -> _Signed:
     out = io.BytesIO()
     try:
         with (
@@ -189,4 +164,4 @@ def _signed(
             "The file could not be signed; it may be damaged, or the certificate is not made for signing.",
             hint=f"The library says: {exc.message or type(exc).__name__}",
         ) from exc
-    return Signed(data=out.getvalue(), manifest=bytes(kept))
+    return _Signed(data=out.getvalue(), manifest=bytes(kept))

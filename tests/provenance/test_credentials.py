@@ -404,17 +404,6 @@ def test_a_document_that_lies_about_its_size_is_refused(signer: CredentialSigner
             signer.sign_bytes(honest.replace(size, claim), DOCX, Disclosure(record=RUN))
 
 
-def test_a_file_is_signed_in_place_of_another(
-    signer: CredentialSigner, reader: CredentialReader, tmp_path: Path
-) -> None:
-    path, target = tmp_path / "a.png", tmp_path / "b.png"
-    path.write_bytes(picture())
-    assert reader.read(signer.sign_file(path, target, Disclosure(record=RUN))).ours
-    with pytest.raises(CredentialError, match="could not be signed"):
-        signer.sign_file(tmp_path / "missing.png", target, Disclosure(record=RUN))
-    assert sorted(file.name for file in tmp_path.glob("*.*")) == ["a.png", "b.png"]
-
-
 def test_a_stripped_file_gets_its_manifest_back(
     certificates: Certificates, reader: CredentialReader, home: Path
 ) -> None:

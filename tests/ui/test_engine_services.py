@@ -5,48 +5,17 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from agent.updates import Done, Failed, Step, Stopped, Token
 from provenance.errors import BackendUnavailableError, NotFoundError, StorageError, UsageError
-from tests.ui.quick_house import build
+from tests.ui.houses import KEEPER, Build, house, make
 from ui.api import IngestJob
-from ui.engine.info import prepare_home
 from ui.services import Services
-from ui.settings import Settings
 
-KEEPER = b"The keeper of the lighthouse is Oda Brandt.\n\nShe has lived on the rock since 1987."
-BAKERY = b"The bakery sells 430 loaves a day. The oven was built in 1921."
-Build = Callable[..., Services]
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[Build]:
-    """Build services on one folder, again and again: the one before is closed first."""
-    built: list[Services] = []
-
-    def call(**values: object) -> Services:
-        for services in built:
-            services.close()
-        built.clear()
-        settings = Settings(home=tmp_path / "home", **values)  # type: ignore[arg-type]
-        prepare_home(settings.home)
-        built.append(build(settings))
-        return built[-1]
-
-    yield call
-    for services in built:
-        services.close()
-
-
-@pytest.fixture
-def house(make: Build) -> Services:
-    services = make()
-    _wait(services, services.upload([("keeper.txt", KEEPER), ("bakery.txt", BAKERY)]))
-    return services
+__all__ = ["house", "make"]
 
 
 def _wait(services: Services, job: IngestJob) -> IngestJob:

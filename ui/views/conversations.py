@@ -7,6 +7,7 @@ import streamlit as st
 from provenance.errors import AppError
 from ui.api import ConversationRow
 from ui.views.page_services import PageServices
+from ui.views.parts import draw_keep_or_delete
 from ui.views.words import ago, plain, say_error, shorten
 
 __all__ = ["ADDRESS", "choose", "draw_conversations"]
@@ -98,20 +99,10 @@ def _delete(services: PageServices, row: ConversationRow, *, is_open: bool) -> N
         f"**{plain(shorten(row.title, 120))}** and its messages are deleted. "
         "That it was deleted stays in the record; what was said does not."
     )
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Keep it", key="delete.keep"):
-            st.rerun()
-        if st.button(
-            "Delete",
-            key="delete.yes",
-            type="primary",
-            icon=":material/delete:",
-            on_click=_drop,
-            args=(services, row.id),
-        ):
-            if is_open:
-                choose(None)
-            st.rerun()
+    if draw_keep_or_delete("delete", _drop, services, row.id):
+        if is_open:
+            choose(None)
+        st.rerun()
 
 
 def _drop(services: PageServices, conversation: str) -> None:

@@ -13,6 +13,7 @@ from ui.views.collection import draw_collections, draw_destination, draw_filter,
 from ui.views.evaluation import draw_evaluation
 from ui.views.jobs import draw_jobs, remember_job
 from ui.views.page_services import PageServices
+from ui.views.parts import draw_keep_or_delete
 from ui.views.viewer import draw_viewer, open_document
 from ui.views.welcome import sample_files
 from ui.views.words import ago, clock, count, esc, plain, say_error, shorten, size
@@ -232,18 +233,8 @@ def _delete(services: PageServices, row: DocumentRow) -> None:
         f"**{plain(row.name)}** leaves the library and is no longer used for answers. "
         "The file where it came from is not touched, and the record keeps that it was here."
     )
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Keep it", key="doc.keep"):
-            st.rerun()
-        if st.button(
-            "Delete",
-            key="doc.delete.yes",
-            type="primary",
-            icon=":material/delete:",
-            on_click=_drop,
-            args=(services, row),
-        ):
-            st.rerun()
+    if draw_keep_or_delete("doc.delete", _drop, services, row):
+        st.rerun()
 
 
 def _drop(services: PageServices, row: DocumentRow) -> None:

@@ -6,13 +6,14 @@ Untrusted text reaches them as data only; their scripts (ui/theme/*.js) build te
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 
 from ui.views.words import esc
 
-__all__ = ["THEME", "answer_part", "copy_part", "hero_html", "page_part"]
+__all__ = ["THEME", "answer_part", "copy_part", "draw_keep_or_delete", "hero_html", "page_part"]
 
 THEME = Path(__file__).resolve().parent.parent / "theme"
 
@@ -26,6 +27,14 @@ def hero_html(title: str, told: str) -> str:
     icon = base64.b64encode((THEME / "icon.svg").read_bytes()).decode("ascii")
     sign = f'<img alt="" src="data:image/svg+xml;base64,{icon}">'
     return f'<div class="wf-hero">{sign}<h1>{esc(title)}</h1><p>{esc(told)}</p></div>'
+
+
+def draw_keep_or_delete(key: str, drop: Callable[..., None], *args: object) -> bool:
+    """The end of a dialog that asks before something is deleted; `drop` is called with `args` where it is to be."""
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Keep it", key=f"{key}.keep"):
+            st.rerun()
+        return st.button("Delete", key=f"{key}.yes", type="primary", icon=":material/delete:", on_click=drop, args=args)
 
 
 answer_part = st.components.v2.component(

@@ -68,8 +68,8 @@ class HandingOutCalls(Calls):
         from ui.origins import signer
 
         if form != "html":
-            made = signer(self.parts.settings).sign(data, FORMS[form], disclosure_of(record, private=private))
-            return made.data, ""
+            told = disclosure_of(record, private=private)
+            return signer(self.parts.settings).sign_bytes(data, FORMS[form], told), ""
         key, digest = self.parts.keys.current(), hashlib.sha256(data).hexdigest()
         text = f"Wherefrom file v1\n{key.name}\n{record.run.run}\nsha256 {digest} {len(data)} report.html\n"
         return data, sign_note(text, [key])

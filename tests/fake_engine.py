@@ -78,11 +78,11 @@ MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 
 
 class FakeEngine(FakeProof, FakeCode, FakeJudging, FakeGuards, FakeTools, FakeCollections):
-    """`token_s` is the pause between two tokens; `corrupt_at` makes `verify` find a bad row."""
+    """`token_s` is the pause between two tokens, `long` how often a long answer says the same; see also `corrupt_at`."""
 
-    def __init__(self, *, token_s: float = 0.03, file_s: float = 0.15, library: bool = True) -> None:
-        self.token_s, self.file_s = token_s, file_s
-        self.corrupt_at: int | None = None
+    def __init__(self, *, token_s: float = 0.03, file_s: float = 0.15, library: bool = True, long: int = 40) -> None:
+        self.token_s, self.file_s, self.long = token_s, file_s, long
+        self.corrupt_at: int | None = None  # the row that `verify` finds bad
         self.board = RunBoard()
         self._lock = threading.RLock()
         self._ids = itertools.count(1)
@@ -374,7 +374,7 @@ class FakeEngine(FakeProof, FakeCode, FakeJudging, FakeGuards, FakeTools, FakeCo
             yield from self.ask_person(run, question, stop)
         text, citations = _canned(question, hits)
         if "long" in question.lower():
-            text = " ".join([text or "This goes on and on."] * 40)
+            text = " ".join([text or "This goes on and on."] * self.long)
         written, first = "", None
         yield Step(id="write", name="write", status="started")
         for word in (text or "").split(" "):

@@ -78,7 +78,7 @@ MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 
 
 class FakeEngine(FakeProof, FakeCode, FakeJudging, FakeGuards, FakeTools, FakeCollections):
-    """`token_s` is the pause between two tokens, `long` how often a long answer says the same; see also `corrupt_at`."""
+    """`token_s` is the pause between two tokens, `long` how often a long answer says the same thing."""
 
     def __init__(self, *, token_s: float = 0.03, file_s: float = 0.15, library: bool = True, long: int = 40) -> None:
         self.token_s, self.file_s, self.long = token_s, file_s, long

@@ -29,7 +29,7 @@ from ui.settings import Settings
 
 ROUNDS = int(os.environ.get("WHEREFROM_FAULT_ROUNDS", "3"))
 PAUSE_MS = 15  # of each embedded batch, page and written word: long enough to be hit
-WAIT_S = 60.0
+WAIT_S = 240.0  # of a loaded machine; what is waited for takes a second or two
 
 
 @dataclass(slots=True)

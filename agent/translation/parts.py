@@ -26,7 +26,10 @@ _ORDINALS = {
     "tenth": 10, "last": -1, "final": -1, "erst": 1, "zweit": 2, "dritt": 3, "viert": 4, "fünft": 5, "sechst": 6,
     "siebt": 7, "acht": 8, "neunt": 9, "zehnt": 10, "letzt": -1,
 }  # fmt: skip
-_COUNTS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "ein": 1, "zwei": 2, "drei": 3, "vier": 4, "fünf": 5}
+_COUNTS = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+    "ein": 1, "zwei": 2, "drei": 3, "vier": 4, "fünf": 5, "sechs": 6, "sieben": 7, "acht": 8, "neun": 9, "zehn": 10,
+}  # fmt: skip
 _KIND = "|".join(sorted(_KINDS, key=len, reverse=True))
 _ORDINAL = rf"(?P<ordinal>\d+(?:st|nd|rd|th|\.)|(?:{'|'.join(_ORDINALS)})(?:e[nmrs]?)?)"
 _BY_ORDINAL = re.compile(
@@ -96,15 +99,13 @@ def slices_of(pages: int, page: Callable[[int], Page], parts: Sequence[Part], *,
     within = next((part for part in parts if part.kind == "page"), None)
     numbers = _picked(list(range(1, pages + 1)), within)
     inner = [part for part in parts if part.kind != "page"]
-    if any(part.first < 0 for part in inner):
-        numbers = numbers[-2:]  # the last paragraph is on the last page, or that one is blank
+    from_the_end = any(part.first < 0 for part in inner)
     found: list[Slice] = []
-    for number in numbers:
-        found += paragraphs_of(page(number))
-        enough = sum(one.end - one.start for one in found) > most and all(
-            part.last <= len(_counted(found)) for part in inner
-        )
-        if enough:
+    for number in reversed(numbers) if from_the_end else numbers:
+        here = paragraphs_of(page(number))
+        found = [*here, *found] if from_the_end else [*found, *here]
+        enough = sum(one.end - one.start for one in found) > most
+        if enough and all(max(part.last, -part.first) <= _bodies(found) for part in inner):
             break
     for part in reversed(inner):
         found = _picked(_counted(found) if part.kind == "paragraph" else _sentences(found), part)
@@ -121,10 +122,15 @@ def paragraphs_of(page: Page) -> list[Slice]:
 
 def _counted(slices: Sequence[Slice]) -> list[Slice]:
     """Without headings, which nobody counts as paragraphs."""
-    kept = [
-        one for one in slices if len(one.text) > _HEADING or "\n" in one.text or one.text.rstrip()[-1:] in ".!?:;…。"
-    ]
-    return kept or list(slices)
+    return [one for one in slices if _is_body(one.text)] or list(slices)
+
+
+def _bodies(slices: Sequence[Slice]) -> int:
+    return sum(_is_body(one.text) for one in slices)
+
+
+def _is_body(text: str) -> bool:
+    return len(text) > _HEADING or "\n" in text or text.rstrip()[-1:] in ".!?:;…。"
 
 
 def _sentences(slices: Sequence[Slice]) -> list[Slice]:

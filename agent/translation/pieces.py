@@ -86,9 +86,7 @@ def _of_line(line: str) -> list[tuple[str, tuple[int, ...]]]:
     for sentence in sentences(line):
         marks = tuple(int(n) for group in _MARKS.findall(sentence) for n in re.findall(r"\d+", group))
         bare = strip_marks(sentence).strip()
-        if not bare and found:
-            found[-1] = (found[-1][0], (*found[-1][1], *marks))
-        elif found and not found[-1][1] and estimate_tokens(f"{found[-1][0]} {bare}") <= PIECE_TOKENS:
+        if found and not found[-1][1] and estimate_tokens(f"{found[-1][0]} {bare}") <= PIECE_TOKENS:
             found[-1] = (f"{found[-1][0]} {bare}", marks)
         elif bare:
             found.append((bare, marks))

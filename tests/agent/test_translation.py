@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
+import re
 import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,8 +21,12 @@ from agent.translation.parts import part_named, slices_of
 from agent.translation.pieces import PIECE_TOKENS, pieces_of_answer, pieces_of_slices
 from agent.translation.request import wanted
 from agent.translation.source import MOST_TOKENS
+from agent.translation.translator import Translated, translate_piece
 from agent.updates import Answer, Step, Stopped
+from backends.llm.circles import CIRCLES
+from provenance.errors import RetrievalError
 from retrieval.document import DocumentInfo, Page
+from retrieval.passage import Hit
 from tests.agent.doubles import MemoryLibrary
 from tests.agent.test_tools import House as OneToolHouse
 
@@ -43,13 +51,19 @@ class Shelf(MemoryLibrary):
         passage = [one for one in self.passages if one.document_id == document_id][number - 1]
         return Page(number=number, text=passage.text, label=f"page {number}")
 
+    def search(self, query: str | list[str], *, top_k: int = 10, document_ids: list[int] | None = None) -> list[Hit]:
+        hits = super().search(query, top_k=99)
+        return [hit for hit in hits if document_ids is None or hit.passage.document_id in document_ids][:top_k]
+
 
 class House(OneToolHouse):
     """An assistant that can translate what is on the shelf."""
 
     def __init__(self, folder: Path, script: list[str], texts: dict[str, list[str]] | None = None) -> None:
         self.reviewed: list[Any] = []
-        shelf = Shelf(texts or {"lease.pdf": [f"LEASE\n\n{FIRST}\n\n{SECOND}"], "minutes.txt": ["Nobody came."]})
+        self.shelf = shelf = Shelf(
+            texts or {"lease.pdf": [f"LEASE\n\n{FIRST}\n\n{SECOND}"], "minutes.txt": ["Nobody came."]}
+        )
         super().__init__(translate_tool(shelf, self._review), script, folder)
 
     def _review(self, _context: Any, evidence: Any) -> Any:
@@ -96,6 +110,15 @@ def in_words(request: str) -> tuple[str, str, str] | None:
         ("polish this text", None),
         ("And in 2024?", None),
         ("turn the lamp on", None),
+        ("translate this code", None),
+        ("Who can translate?", None),
+        ("how good is a French translation of the lease?", None),
+        ("translate " + "that and " * 60 + "this into German", None),
+        ('translate "the function f(x)" to German', ("German", "the function f(x)", '"the function f(x)"')),
+        ('translate to German: "It is late."', ("German", "It is late.", "")),
+        ("translate the note: it is late", ("", "", "the note: it is late")),
+        ("translate the lease: all of it into German: now", ("German", "", "the lease: all of it : now")),
+        ("translate the letter in Italian into German", ("German", "", "the letter in Italian")),
     ],
 )
 def test_an_order_to_translate_is_understood_and_nothing_else_is_one(
@@ -109,6 +132,7 @@ def test_every_language_is_known_by_its_names() -> None:
     for language in LANGUAGES:
         assert all(language_named(name.upper()) is language for name in language.called if name.isascii())
         assert language_named(language.own) is language
+    assert language_named("espan\u0303ol") is language_named("Spanish")  # the tilde as a character of its own
     assert [language_named(name) and language_named(name).name for name in ("Polnische", "türkisch", "Go", "")] == [  # type: ignore[union-attr]
         "Polish",
         "Turkish",
@@ -129,6 +153,7 @@ def test_every_language_is_known_by_its_names() -> None:
         ("Орендна плата становить 1250 євро і сплачується першого дня місяця.", "Ukrainian"),
         ("租金为每月1250欧元，每月第一天支付。", "Chinese"),
         ("家賃は月1250ユーロで、毎月一日に支払います。", "Japanese"),
+        ("家賃月額千二百五十円、毎月一日の支払義務有之。賃借人の義務也。", "Japanese"),
         ("الإيجار 1250 يورو في الشهر.", "Arabic"),
     ],
 )
@@ -137,12 +162,22 @@ def test_a_text_is_told_by_its_look(text: str, name: str) -> None:
     assert language is not None
     assert is_in(text, language) and not is_not_in(text, language)
     assert all(is_not_in(text, other) for other in LANGUAGES if other is not language)
+    assert not any(is_in(text, other) for other in LANGUAGES if other is not language)
 
 
 def test_of_a_few_words_nothing_is_said() -> None:
     german = language_named("German")
     assert german is not None
     assert not is_not_in("Lund & Sons, 12 Hill Road", german) and not is_not_in("12 | 13", german)
+    assert not is_not_in("Hotel de Lund", german)  # one word of French, or of Spanish, makes none
+
+
+def test_of_neighbours_that_look_alike_none_is_named() -> None:
+    danish, norwegian = language_named("Danish"), language_named("Norwegian")
+    assert danish is not None and norwegian is not None
+    both = "Det er en lampe, og den er ikke av glass."
+    for language in (danish, norwegian):
+        assert not is_in(both, language) and not is_not_in(both, language)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +191,8 @@ def test_of_a_few_words_nothing_is_said() -> None:
         ("3.5 litres", "35 Liter", ["3.5"]),
         ("12 and 12", "nur 12", ["12"]),
         ("٤١٢ كتاب", "412 books", []),
+        ("at 3.30 pm", "um 3.30 Uhr nachmittags", []),
+        ("room 007", "Zimmer 7", []),
     ],
 )
 def test_a_figure_is_lost_only_where_it_means_something_else(source: str, translation: str, lost: list[str]) -> None:
@@ -179,6 +216,51 @@ def test_parts_are_counted_as_people_count_them() -> None:
     assert texts("page 1")[0] == "LEASE"
     assert texts("the fifth page") == texts("paragraph 9") == []
     assert len(texts("all of it")) == 4
+
+
+def test_what_stands_on_the_edges_is_counted_too() -> None:
+    long = "A paragraph without an end mark that is far too long to be the heading of anything at all"
+    pages = [
+        Page(number=1, text=f"LEASE\n\nYes. Yes. No.\n\n{long}\n\nSkarn Light\nNorth Point"),
+        Page(number=2, text="The end is here."),
+        Page(number=3, text="  "),
+        Page(number=4, text="ANNEX"),
+    ]
+
+    def texts(words: str, *, pages_: int = 3, most: int = 1000) -> list[str]:
+        return [one.text for one in slices_of(pages_, lambda n: pages[n - 1], part_named(words), most=most)]
+
+    assert texts("the second paragraph") == [long]
+    assert texts("paragraph 3") == ["Skarn Light\nNorth Point"]
+    assert texts("the last paragraph") == ["The end is here."]  # the last page is blank
+    assert texts("the last two paragraphs") == ["Skarn Light\nNorth Point", "The end is here."]
+    assert texts("the last nine paragraphs") == texts("paragraphs 1 to 4")
+    assert texts("the last paragraph", pages_=4) == ["The end is here."]  # a heading on a page of its own is none
+    assert texts("die letzten zwei Absätze von Seite 1") == [long, "Skarn Light\nNorth Point"]
+    assert texts("paragraph 4", most=1) == ["The end is here."]  # counted on, however much there is
+    assert texts("all of it", most=1) == texts("page 1")  # enough: no further page is brought
+    assert texts("the 0th paragraph") == ["Yes. Yes. No."]
+    assert texts("the first paragraph on page 4", pages_=4) == ["ANNEX"]  # there is nothing but a heading
+    found = slices_of(1, lambda n: pages[n - 1], part_named("sentences 1 to 2"), most=9)
+    assert [(one.text, one.start) for one in found] == [("Yes.", 7), ("Yes.", 12)]
+
+
+def test_only_neighbours_are_joined_and_lines_of_print_flow() -> None:
+    text = f"{FIRST}\n\nNever this.\n\n{SECOND}"
+    page = Page(number=1, text=text)
+    first, _never, second = slices_of(1, lambda _n: page, [], most=10**6)
+    assert [piece.text for piece in pieces_of_slices([first, second])] == [FIRST, SECOND]
+    printed = Page(number=1, text=(
+        "The tenant pays the rent in advance to the land-\nlord of the house and to nobody else who may\nask.\n\n"
+        "The tenant shall not keep any of these animals:\n- dogs of any size, on a lead or not on one\n- cats\n\n"
+        "Skarn Light\nNorth Point"
+    ))  # fmt: skip
+    [piece] = pieces_of_slices(slices_of(1, lambda _n: printed, [], most=10**6))
+    assert piece.text == (
+        "The tenant pays the rent in advance to the landlord of the house and to nobody else who may ask.\n\n"
+        "The tenant shall not keep any of these animals:\n- dogs of any size, on a lead or not on one\n- cats\n\n"
+        "Skarn Light\nNorth Point"
+    )
 
 
 def test_a_long_paragraph_is_cut_at_sentences_and_keeps_its_places() -> None:
@@ -246,6 +328,48 @@ def test_the_marks_of_an_answer_stay_with_its_sentences(tmp_path: Path) -> None:
     assert [(one.n, one.page) for one in second.citations] == [(1, 1), (2, 2)]
 
 
+def piece(text: str, *said: str | tuple[str, str]) -> Translated:
+    """One piece into German, by a model that says this, or this with the reason why it ended."""
+    script = [one if isinstance(one, tuple) else (one, "stop") for one in said]
+
+    def write(*_given: object, **_named: object) -> SimpleNamespace:
+        answer, ended = script.pop(0)
+        return SimpleNamespace(text=answer, metadata={"finish_reason": ended})
+
+    german = language_named("German")
+    assert german is not None
+    came = translate_piece(SimpleNamespace(model=SimpleNamespace(write=write)), text, german)  # type: ignore[arg-type]
+    assert script == []
+    return came
+
+
+def test_of_two_tries_the_better_one_is_kept() -> None:
+    one_lost, both_lost = SECOND_DE.replace("2027", "2072"), SECOND_DE.replace("31. Mai 2027", "30. Mai 2072")
+    assert piece(SECOND, one_lost, both_lost).text == one_lost
+    assert piece(SECOND, both_lost, one_lost).text == one_lost
+
+
+def test_a_piece_that_needs_no_translation_is_not_given_to_the_model() -> None:
+    assert piece(SECOND_DE) == Translated(text=SECOND_DE, already=True)
+    assert piece("12 | 13") == Translated(text="12 | 13")
+
+
+def test_what_was_cut_off_or_went_in_circles_is_told() -> None:
+    assert piece(FIRST, (FIRST_DE, "length")).note == "This part of the translation is cut off."
+    assert piece(FIRST, (f"{FIRST_DE} " * 4, CIRCLES)) == Translated(text=FIRST_DE, cut=True)
+
+
+def test_what_the_model_wrote_round_a_translation_is_taken_off() -> None:
+    assert piece(FIRST, f"-----\n{FIRST_DE}\n-----").text == FIRST_DE
+
+
+def test_the_same_text_again_is_no_translation_but_of_names_alone() -> None:
+    plain = "kettles lamps ropes anchors paints brushes"
+    assert piece(plain, plain, plain).untranslated
+    assert piece("Lund & Sons, Hill Road, Skarn", "Lund & Sons, Hill Road, Skarn").note == ""
+    assert piece(FIRST, "", FIRST_DE).text == FIRST_DE
+
+
 def test_a_text_given_with_the_request_needs_no_document(tmp_path: Path) -> None:
     house = House(tmp_path, [FIRST_DE])
     answer = house.ask(f"Translate to German: {FIRST}")
@@ -269,6 +393,11 @@ def test_of_a_long_document_as_much_as_is_sensible_is_translated(tmp_path: Path)
     assert "up to page 8 of 20; what follows is left out. To go on, ask for page 9 of lease.pdf" in answer.text
     done = [one.detail for one in house.updates if isinstance(one, Step) and one.name == "translate_part"]
     assert done and sum(len(item.passage.text) for item in house.reviewed) / 3.2 <= MOST_TOKENS
+    assert "\n\n\n" not in answer.text
+    given = " ".join(f"{FIRST_DE}" for _ in range(98))
+    told = House(tmp_path, ["The rent is due."] * 60).ask(f"translate to English: {given}").text
+    share = re.search(r"the first (\d+) % of the text; what follows is left out", told)
+    assert share is not None and 50 < int(share.group(1)) < 100
 
 
 def test_a_stop_ends_it_and_keeps_what_was_translated_with_its_marks(tmp_path: Path) -> None:
@@ -307,6 +436,42 @@ def test_a_part_can_be_named_by_what_it_is_about(tmp_path: Path) -> None:
     house = House(tmp_path, [SECOND_DE], {"lease.pdf": [FIRST, SECOND]})
     answer = house.ask("translate the clause on keeping a dog into German")
     assert SECOND_DE in answer.text and answer.citations[0].page == 2
+
+
+def test_what_a_search_cannot_find_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House(tmp_path, [])
+    assert "Nothing was found for" in house.ask("translate the clause on zebras into German").text
+
+    def fails(*_given: object, **_named: object) -> list[Hit]:
+        raise RetrievalError("The embedder is gone.")
+
+    monkeypatch.setattr(house.shelf, "search", fails)
+    assert "The search failed: The embedder is gone." in house.ask("translate the clause on dogs into German").text
+
+
+def test_a_document_in_quotation_marks_is_a_document(tmp_path: Path) -> None:
+    answer = House(tmp_path, ["Niemand kam."]).ask('translate "minutes.txt" into German')
+    assert answer.text == "**minutes.txt** in German:\n\nNiemand kam. [1]"
+
+
+def test_a_part_without_a_name_is_of_the_only_document(tmp_path: Path) -> None:
+    house = House(tmp_path, [SECOND_DE], {"lease.pdf": [f"{FIRST}\n\n{SECOND}"]})
+    assert SECOND_DE in house.ask("translate the second paragraph into German").text
+
+
+def test_a_search_stays_within_the_documents_that_may_be_looked_at(tmp_path: Path) -> None:
+    house = House(tmp_path, [], {"lease.pdf": [SECOND], "minutes.txt": ["Nobody came."]})
+    request = "translate the clause on keeping a dog into German"
+    answer = house.assistant.run(
+        request, run="r-1", conversation="c", stop=threading.Event(), emit=house.updates.append, documents=[2]
+    )
+    assert answer.refused and house.model.asked == []
+
+
+@pytest.mark.parametrize("name", ["figures", "languages", "parts", "request"])
+def test_the_examples_hold(name: str) -> None:
+    found = doctest.testmod(importlib.import_module(f"agent.translation.{name}"))
+    assert found.attempted and not found.failed
 
 
 def test_only_documents_that_may_be_looked_at_are_translated(tmp_path: Path) -> None:

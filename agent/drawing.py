@@ -41,7 +41,7 @@ from provenance.errors import (
 )
 from provenance.whole_file import write_whole
 
-__all__ = ["PREFERRED", "Drawer"]
+__all__ = ["PREFERRED", "Drawer", "How"]
 
 # The first that has weights draws when nobody chose.
 PREFERRED = ("diffusers", "diffusion", "autoregressive", "flow", "vae", "gan")

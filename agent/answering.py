@@ -33,8 +33,8 @@ __all__ = ["Answerer"]
 KEPT_CHARACTERS = 600  # of a tool's text that later questions of the conversation find in the prompt
 _READ = (
     "{passages}\n\nQuestion: {question}\n"
-    "Answer in as few words as possible, copied exactly from the passages. "
-    'If the passages do not say it, answer "none". Reply with JSON only: {{"answer": "..."}}'
+    'Which words of the passages answer it? Copy only these words; "none" if the passages do not say it. '
+    'Reply with JSON only: {{"answer": "..."}}'
 )
 _CHOOSE = (
     "{passages}\n\nQuestion: {question}\n"

@@ -20,8 +20,8 @@ from agent.reading import Reading, in_another_row, place_of
 __all__ = ["DOUBT_THRESHOLD", "Signs", "doubt", "signs"]
 
 DOUBT_THRESHOLD = 0.6
-_BIAS = -0.08
-_NEVER, _ALWAYS = 0.005, 0.995
+_BIAS = 0.08
+_NEVER, _ALWAYS = 0.0001, 0.995
 _NEARLY_ALL = 0.8
 _YES_NO = frozenset(["yes", "no", "ja", "nein", "true", "false"])
 
@@ -36,9 +36,10 @@ class Signs:
     negated: float  # the question denies what the place of the words does not
     opposite: float  # the place says the opposite of one of the question's words
     strangers: float  # a name or year of the question stands nowhere near the words
+    apart: float  # share of the question's words that the sentence of the words lacks
 
 
-_WEIGHTS = Signs(none=0.35, uncovered=0.9, nowhere=3.2, negated=2.8, opposite=1.7, strangers=1.3)
+_WEIGHTS = Signs(none=0.2, uncovered=0.5, nowhere=3.2, negated=2.4, opposite=1.4, strangers=1.4, apart=1.45)
 
 
 def signs(reading: Reading, question: str, evidence: Sequence[Evidence]) -> Signs:
@@ -58,6 +59,7 @@ def signs(reading: Reading, question: str, evidence: Sequence[Evidence]) -> Sign
         negated=float(found is not None and found.negated),
         opposite=float(found is not None and found.opposite),
         strangers=float(found is not None and bool(found.strangers)),
+        apart=found.apart if found is not None else 1.0,
     )
 
 

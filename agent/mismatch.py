@@ -1,9 +1,10 @@
 """Whether the place of an answer speaks of what the question speaks of, by code.
 
 A small model that finds words of the right kind near the question's words copies them, also where the question was
-turned round ("did *not* support"), says the opposite ("a *decreasing* plurality") or is about somebody else. Those
-three are seen here: a negation that the place lacks, the opposite of one of its words, a name or year that does not
-stand near it. They are signs, not proof: `agent.doubt` weighs them.
+turned round ("did *not* support"), says the opposite ("a *decreasing* plurality"), is about somebody else or asks for
+something else of the same thing. These are seen here: a negation that the place lacks, the opposite of one of its
+words, a name or year that does not stand near it, and the share of the question's words that its sentence lacks. They
+are signs, not proof: `agent.doubt` weighs them.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ TABLE_ROW = re.compile(r"^.*\S \| \S.*$", re.MULTILINE)
 _NEAR_CHARS = 200  # of text on either side of the sentence; at least one sentence
 _ALIKE = 0.8  # similarity from which a name counts as misspelt, not as another
 _STEM = 5
+_BEGINNING = 4  # letters that two forms of a word share: "announced" and "announcement"
 _NAME = re.compile(r"(?<![.!?:]\s)(?<!^)(?<![\"“‘(])\b(?:[^\W\d_a-z]\w+(?:[-'’.]\w+)*|[12]\d{3})\b")
 _YEAR = re.compile(r"(?<![\d.,-])[12]\d{3}(?![\d,]|\.\d)")
 _CAPITALS = re.compile(r"\b[^\W\d_a-z][\w'’-]*(?:\s+(?:(?:of|the|and|for|von|der|des|und)\s+)*[^\W\d_a-z][\w'’-]*)+")
@@ -43,6 +45,7 @@ class Mismatch:
     negated: bool = False
     opposite: bool = False
     strangers: frozenset[str] = frozenset()  # names and years, folded
+    apart: float = 0.0  # share of the question's words that the sentence, its headings and the file's name lack, 0..1
 
 
 def mismatch(question: str, words: str, place: Evidence, beside: Iterable[str] = ()) -> Mismatch:
@@ -53,11 +56,15 @@ def mismatch(question: str, words: str, place: Evidence, beside: Iterable[str] =
         beside: Texts that lead to that place, where the question is answered in two steps: names may stand there.
     """
     sentence, around = _neighbourhood(question, words, place)
-    around = "\n".join([around, *beside])
+    leads = "\n".join(beside)
+    around = f"{around}\n{leads}"
+    # A row is read with its table's words.
+    close = around if TABLE_ROW.search(sentence) else f"{_about(place)}\n{sentence}\n{leads}"
     return Mismatch(
         negated=denies(question, sentence),
         opposite=reverses(question, sentence),
         strangers=frozenset(_strangers(question, around) | _other_years(question, sentence)),
+        apart=_apart(question, close, around),
     )
 
 
@@ -95,13 +102,35 @@ def _neighbourhood(question: str, words: str, place: Evidence) -> tuple[str, str
     """The sentence that holds the words, and what is read with it: its neighbours, headings, the document's name."""
     pieces, wanted = sentences(place.passage.text), folded(words)
     holding = [n for n, piece in enumerate(pieces) if wanted in folded(piece)]
-    about = f"{place.source}\n{place.passage.heading}"
-    # Retold words, or none: then the sentence that has most to do with the question.
-    n = max(holding or range(len(pieces)), key=lambda n: coverage(question, [pieces[n]]))
+    about = _about(place)
+    # Retold words, or none: then the sentence that has most to do with the question and them.
+    sought = question if holding else f"{question} {words}"
+    n = max(holding or range(len(pieces)), key=lambda n: coverage(sought, [pieces[n]]))
     if TABLE_ROW.search(pieces[n]):  # a row is read with the whole table's words
         return pieces[n], f"{about}\n{place.passage.text}"
     first, last = _reach(pieces, n, -1), _reach(pieces, n, 1)
     return pieces[n], "\n".join([about, *pieces[first : last + 1]])
+
+
+def _about(place: Evidence) -> str:
+    return f"{place.source}\n{place.passage.heading}"
+
+
+def _apart(question: str, text: str, around: str) -> float:
+    """The share of the question's content words that do not stand in the text, in no other form either.
+
+    Names and years may stand around it: who is spoken of is seldom named in every sentence.
+    """
+    asked = set(content_words(question)) - QUESTION_WORDS
+    missing = _lacking(asked, text)
+    missing -= (missing & _names(question)) - _lacking(asked, around)
+    return len(missing) / len(asked) if asked else 0.0
+
+
+def _lacking(asked: set[str], text: str) -> set[str]:
+    there = word_set(text)
+    begun = {word[:_BEGINNING] for word in there if len(word) >= _BEGINNING}
+    return {word for word in asked - there if word[:_BEGINNING] not in begun}
 
 
 def _reach(pieces: Sequence[str], n: int, step: int) -> int:

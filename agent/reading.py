@@ -95,9 +95,9 @@ def read(text: str, whole: Mapping[str, Any]) -> Reading:
     words = _words(text)
     if words.casefold().strip(" .") in _NONE_WORDS:
         words = ""
-    none = _none_probability((whole.get("logprobs") or {}).get("content") or [])
+    none = _none_probability((whole.get("logprobs") or {}).get("content") or [], said=words)
     if none is None:
-        none = 0.9 if not words else 0.1
+        none = 0.9 if not words else 0.02  # about what engines that give probabilities say
     return Reading(words=words, none=none)
 
 
@@ -148,17 +148,22 @@ def _words(text: str) -> str:
         return cut.group(1).strip() if cut else ""
 
 
-def _none_probability(tokens: Sequence[Mapping[str, Any]]) -> float | None:
-    """At the first token of the answer: what "none", or its beginning, gets."""
+def _none_probability(tokens: Sequence[Mapping[str, Any]], *, said: str) -> float | None:
+    """At the first token of the answer: what "none", or its beginning, gets.
+
+    "Netherlands" begins with the token "N": what begins the words that were said does not begin "none".
+    """
     before = ""
     for token in tokens:
         if re.search(r'"answer"\s*:\s*"$', before):
             likely = [(str(item["token"]), float(item["logprob"])) for item in token.get("top_logprobs", [])]
-            return min(1.0, sum(math.exp(p) for text, p in likely if _begins_none(text))) if likely else None
+            chosen = str(token.get("token", "")) if said else None
+            likely_none = (p for text, p in likely if text != chosen and _begins_none(text))
+            return min(1.0, sum(map(math.exp, likely_none))) if likely else None
         before += str(token.get("token", ""))
     return None
 
 
 def _begins_none(token: str) -> bool:
-    bare = token.strip().casefold()
-    return bare == '"' or bare.rstrip('"') in ("n", "no", "non", "none")
+    bare = token.strip()
+    return bare == '"' or bare.rstrip('"').casefold() in ("n", "no", "non", "none")

@@ -21,7 +21,8 @@ _STOP = frozenset(
     mentioned given answer question following based provided yes""".split()  # noqa: SIM905 - as prose
 )
 QUESTION_WORDS = frozenset(
-    {"how", "many", "much", "who", "what", "when", "where", "which", "why"} | {"tell", "name", "list", "give", "find"}
+    {"how", "many", "much", "who", "what", "when", "where", "which", "why", "happen"}
+    | {"tell", "name", "list", "give", "find"}
 )
 
 

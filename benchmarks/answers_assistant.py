@@ -244,4 +244,4 @@ def _fill(parts: Parts, sources: list[Source]) -> None:
     job = parts.ingestor.wait(parts.ingestor.submit_uploads(missing))
     for file in job.files:
         if file.status == "failed":
-            raise RetrievalError(f"{file.name} of the set could not be read: {file.reason}", hint="Look at the file.")
+            raise RetrievalError(f"{file.path} of the set could not be read: {file.reason}", hint="Look at the file.")

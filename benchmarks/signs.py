@@ -25,7 +25,7 @@ __all__ = ["of_group", "run"]
 def run(
     *, data: str | None = None, limit: int = 0, seed: int = 0, half: Half = "all", **_options: Any
 ) -> dict[str, Any]:
-    """By set and kind of question: how many, and the share that shows each sign."""
+    """By set and kind of question: how many, and the share that shows each sign (of `apart`: its mean)."""
     sets, _left_out = find_sets(data_folder(data))
     return {
         one.name: {
@@ -47,8 +47,12 @@ def of_group(questions: Sequence[Question], among: QuestionSet) -> dict[str, Any
         if (words := question.answers[0][0] if question.answers else question.plausible)
     ]
     return {"questions": len(found)} | {
-        name: share([float(bool(getattr(one, name))) for one in found]) for name in Mismatch.__dataclass_fields__
+        name: share([_much(getattr(one, name)) for one in found]) for name in Mismatch.__dataclass_fields__
     }
+
+
+def _much(sign: bool | float | frozenset[str]) -> float:
+    return float(bool(sign)) if isinstance(sign, frozenset) else float(sign)
 
 
 def _place(name: str, text: str) -> Evidence:

@@ -103,7 +103,7 @@ def test_a_yes_stands_in_no_passage_and_is_not_looked_for_in_one() -> None:
 def test_names_that_stand_where_the_chain_begins_raise_no_doubt() -> None:
     film, woman = evidence(FILM, WOMAN)
     assert chain(QUESTION, woman, [film, woman]) == [film]
-    found = Reading(words="1911", none=0.3)
+    found = Reading(words="1911", none=0.1)
     assert signs(found, QUESTION, [film, woman]).strangers == 0
     assert doubt(found, QUESTION, [film, woman]) < DOUBT_THRESHOLD
     assert doubt(found, QUESTION, [woman]) > doubt(found, QUESTION, [film, woman])

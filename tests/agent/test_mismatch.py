@@ -53,10 +53,20 @@ def test_a_row_is_read_with_its_whole_table() -> None:
     assert mismatch("Since when does Moe keep the lamp in Oslo?", "1960", table).strangers == frozenset()
 
 
+def test_what_is_asked_of_the_same_thing_stands_in_the_sentence_of_the_words() -> None:
+    [place] = evidence(KEEPERS, heading="The Vardholm lamp")
+    near = mismatch("In what year was the lamp lit?", "1911", place).apart
+    far = mismatch("In what year was the harbour sold to the bishops?", "1911", place).apart
+    assert near < 0.5 < far == 1.0
+    assert mismatch("Where did Vardholm learn the trade?", "Bergen", place).apart == 0.0  # another form; the heading
+    [table] = evidence("Keeper | Lamp | Since\nBrandt | Vardholm | 1911\nMoe | Oslo | 1960")
+    assert mismatch("Since when does the keeper Moe keep the lamp in Oslo?", "1960", table).apart == 0.0
+
+
 def test_each_sign_raises_the_doubt() -> None:
     given = evidence(KEEPERS)
     plain = doubt(Reading(words="Oda Brandt", none=0.3), "Who lit the lamp?", given)
-    for turned in ("Who did not light the lamp?", "Who lit the lamp on Vardholm?"):
+    for turned in ("Who did not light the lamp?", "Who lit the lamp on Vardholm?", "Who sold the harbour?"):
         assert doubt(Reading(words="Oda Brandt", none=0.3), turned, given) > plain
     assert plain < DOUBT_THRESHOLD < doubt(Reading(words="Oda Brandt", none=0.3), "Who didn't light the lamp?", given)
 

@@ -62,6 +62,13 @@ def test_the_probability_of_none_is_that_of_its_first_token() -> None:
     assert read('{"answer": "None."}', metadata(*head, ("None", {"None": 0.0}))) == Reading(words="", none=1.0)
 
 
+def test_a_word_that_begins_like_none_is_not_none() -> None:
+    head: list[tuple[str, dict[str, float]]] = [('{"', {}), ("answer", {}), ('":', {}), (' "', {})]
+    first = ("N", {"N": -0.1054, "none": -2.3026})
+    assert read('{"answer": "Netherlands"}', metadata(*head, first)).none == pytest.approx(0.1, abs=1e-3)
+    assert read('{"answer": "None"}', metadata(*head, first)).none == pytest.approx(1.0, abs=1e-3)
+
+
 def test_without_probabilities_what_was_written_decides() -> None:
     sure, unsure = read('{"answer": "15"}', {}), read('{"answer": "none"}', {})
     assert sure.none < 0.5 < unsure.none

@@ -98,9 +98,8 @@ class Answerer:
             if choices:
                 reading = self._choose(context, passages, choices)
             else:
-                asked = _READ.format(passages=passages, question=question)
                 bound = figure_for(question, context.board.items) or cell_for(question, context.board.items)
-                reading = with_figure(self._read(context, asked), bound)
+                reading = with_figure(self._read(context, _READ.format(passages=passages, question=question)), bound)
             context.doubt = doubt(reading, question, context.board.items)
             sure = context.doubt < DOUBT_THRESHOLD
             if sure and not reading.words and asks_for_words(question):

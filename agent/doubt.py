@@ -20,7 +20,7 @@ from agent.reading import Reading, in_another_row, place_of
 __all__ = ["DOUBT_THRESHOLD", "Signs", "doubt", "signs"]
 
 DOUBT_THRESHOLD = 0.6
-_BIAS = 0.08
+_BIAS = 0.15
 _NEVER, _ALWAYS = 0.0001, 0.995
 _NEARLY_ALL = 0.8
 _YES_NO = frozenset(["yes", "no", "ja", "nein", "true", "false"])
@@ -39,7 +39,7 @@ class Signs:
     apart: float  # share of the question's words that the sentence of the words lacks
 
 
-_WEIGHTS = Signs(none=0.2, uncovered=0.5, nowhere=3.2, negated=2.4, opposite=1.4, strangers=1.4, apart=1.45)
+_WEIGHTS = Signs(none=0.2, uncovered=0.5, nowhere=3.2, negated=2.4, opposite=1.4, strangers=1.4, apart=1.1)
 
 
 def signs(reading: Reading, question: str, evidence: Sequence[Evidence]) -> Signs:

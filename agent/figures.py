@@ -19,7 +19,7 @@ from agent.words import content_words, folded
 
 __all__ = ["Figure", "counted_things", "figure_for", "with_figure"]
 
-_SURE = 0.1
+_SURE = 0.02  # the probability of none that is left where code finds the very figure, or cell
 
 _AFTER_THINGS = (
     "is|are|was|were|do|does|did|have|has|had|can|could|will|would|shall|should|may|might|must"
@@ -59,12 +59,11 @@ def figure_for(question: str, evidence: Sequence[Evidence]) -> Figure | None:
 
 
 def with_figure(reading: Reading, figure: Figure | Cell | None) -> Reading:
-    """What was read, put right where code found another figure, or the cell."""
-    if figure is None or re.search(
-        rf"(?<![\w.,]){re.escape(folded(figure.text))}(?![\w]|[.,]\d)", folded(reading.words)
-    ):
+    """What was read, put right where code found another figure, or the cell; and surer where it found the same."""
+    if figure is None:
         return reading
-    return Reading(words=figure.text, none=min(reading.none, _SURE))
+    same = re.search(rf"(?<![\w.,]){re.escape(folded(figure.text))}(?![\w]|[.,]\d)", folded(reading.words))
+    return Reading(words=reading.words if same else figure.text, none=min(reading.none, _SURE))
 
 
 def counted_things(question: str) -> list[str]:

@@ -26,6 +26,7 @@ TABLE_ROW = re.compile(r"^.*\S \| \S.*$", re.MULTILINE)
 _NEAR_CHARS = 200  # of text on either side of the sentence; at least one sentence
 _ALIKE = 0.8  # similarity from which a name counts as misspelt, not as another
 _STEM = 5
+_SENTENCE_WORDS = 6  # that carry meaning; less is a line of a form, a date over a text, a caption
 _BEGINNING = 4  # letters that two forms of a word share: "announced" and "announcement"
 _NAME = re.compile(r"(?<![.!?:]\s)(?<!^)(?<![\"“‘(])\b(?:[^\W\d_a-z]\w+(?:[-'’.]\w+)*|[12]\d{3})\b")
 _YEAR = re.compile(r"(?<![\d.,-])[12]\d{3}(?![\d,]|\.\d)")
@@ -58,8 +59,9 @@ def mismatch(question: str, words: str, place: Evidence, beside: Iterable[str] =
     sentence, around = _neighbourhood(question, words, place)
     leads = "\n".join(beside)
     around = f"{around}\n{leads}"
-    # A row is read with its table's words.
-    close = around if TABLE_ROW.search(sentence) else f"{_about(place)}\n{sentence}\n{leads}"
+    # A row is read with its table's words, a line of a form or a caption with what stands about it.
+    no_sentence = TABLE_ROW.search(sentence) or len(content_words(sentence)) < _SENTENCE_WORDS
+    close = around if no_sentence else f"{_about(place)}\n{sentence}\n{leads}"
     return Mismatch(
         negated=denies(question, sentence),
         opposite=reverses(question, sentence),
@@ -124,7 +126,7 @@ def _apart(question: str, text: str, around: str) -> float:
     asked = set(content_words(question)) - QUESTION_WORDS
     missing = _lacking(asked, text)
     missing -= (missing & _names(question)) - _lacking(asked, around)
-    return len(missing) / len(asked) if asked else 0.0
+    return len(missing) / (len(asked) + 1) if asked else 0.0
 
 
 def _lacking(asked: set[str], text: str) -> set[str]:

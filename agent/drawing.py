@@ -217,7 +217,9 @@ class Drawer:
         """
         backend, chosen = self._chosen(how)
         began = time.perf_counter()
-        pictures = backend.draw(request, chosen, progress=how.get("progress"))
+        progress = how.get("progress")
+        unseen = self._finisher.judge_of(backend.name) is not None
+        pictures = backend.draw(request, chosen, progress=_without_previews(progress) if unseen else progress)
         seconds = time.perf_counter() - began
         told = {"seed": request.seed, "count": request.count, "style": request.style}
         parameters = {**chosen.model_dump(mode="json"), **told}
@@ -349,3 +351,13 @@ class Drawer:
             file_sha256=hashlib.sha256(data).hexdigest(),
             path=path,
         )
+
+
+def _without_previews(progress: Callable[[ImageProgress], None] | None) -> Callable[[ImageProgress], None]:
+    """How far it is and nothing to see: what is yet to be judged is not shown."""
+
+    def told(seen: ImageProgress) -> None:
+        if progress is not None:
+            progress(replace(seen, previews=()))
+
+    return told

@@ -93,9 +93,14 @@ class Finisher:
     ) -> None:
         self._deliver, self._enlarger, self._usual, self._guard = deliver, enlarger, usual, guard
 
+    def judge_of(self, family: str) -> PictureGuard | None:
+        """Who judges what this family draws before anybody sees it; None for icons, or where the house has no guard."""
+        return None if family in ICONS else self._guard
+
     def judged(self, pictures: Sequence[Picture], family: str) -> list[Decision]:
         """The guard's word about each; none where it is not asked. One that blocks keeps all of them here."""
-        return [] if self._guard is None or family in ICONS else [self._guard.check(picture) for picture in pictures]
+        guard = self.judge_of(family)
+        return [] if guard is None else [guard.check(picture) for picture in pictures]
 
     def enlarged(self, pictures: Sequence[Picture], finish: Finish) -> Enlarged:
         """By the network where it is wanted, fits and works; else as they are, and the delivery's filter does it."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import BaseModel
 
 from agent.drawing import Drawer
 from agent.finishing import Finisher
 from agent.guardrails import pictures
 from agent.guardrails.pictures import WEIGHTS, PictureGuard, prepared
 from agent.guardrails.rings import Guards
-from backends.base import BackendContext, ImageRequest, Picture
+from backends.base import BackendContext, ImageProgress, ImageRequest, Picture
 from backends.weights import present
 from provenance.ledger import Ledger, new_run_id
 from provenance.record import record
@@ -91,6 +93,33 @@ def test_icons_of_the_small_families_are_not_judged(monkeypatch: pytest.MonkeyPa
     assert finisher.judged([plain()], "diffusion") == []
     assert [decision.action for decision in finisher.judged([plain()], "diffusers")] == ["block"]
     assert [decision.action for decision in finisher.judged([plain()], "somebody-elses")] == ["block"]
+
+
+class Sketching(Squares):
+    """A family that shows what it is at."""
+
+    def draw(
+        self,
+        request: ImageRequest,
+        options: BaseModel | None = None,
+        *,
+        progress: Callable[[ImageProgress], None] | None = None,
+    ) -> list[Picture]:
+        if progress is not None:
+            progress(ImageProgress(step=1, steps=2, previews=(plain(),)))
+        return super().draw(request, options)
+
+
+@pytest.mark.parametrize("judged", [True, False])
+def test_what_is_yet_to_be_judged_is_not_shown_while_it_is_drawn(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, judged: bool
+) -> None:
+    family = Sketching(BackendContext(models_dir="", runtime_dir=""))
+    finisher = Finisher(guard=guard_that_says(0.0, monkeypatch, tmp_path) if judged else None)
+    drawer = Drawer(ledger=ledger, guards=Guards(), family=lambda _name: family, folder=tmp_path, finisher=finisher)
+    seen: list[ImageProgress] = []
+    drawer.draw(ImageRequest(prompt="square"), run=new_run_id(), progress=seen.append)
+    assert [(one.step, one.steps, len(one.previews)) for one in seen] == [(1, 2, 0 if judged else 1)]
 
 
 @pytest.mark.model

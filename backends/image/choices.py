@@ -13,9 +13,9 @@ class DiffusionOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     steps: int = Field(12, ge=1, le=200, description="Steps from noise to picture; more is slower and a little finer.")
-    guidance: float = Field(1.5, ge=0.0, le=12.0, description="How closely the prompt is followed; 1 is plain.")
+    guidance: float = Field(2.0, ge=0.0, le=12.0, description="How closely the prompt is followed; 1 is plain.")
     temperature: float = Field(
-        0.6, ge=0.0, le=1.5, description="Size of the noise it starts from; smaller is smoother, and seeds differ less."
+        0.8, ge=0.0, le=1.5, description="Size of the noise it starts from; smaller is smoother, and seeds differ less."
     )
 
 

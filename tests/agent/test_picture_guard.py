@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from pydantic import BaseModel
 
 from agent.drawing import Drawer
-from agent.finishing import Finisher
+from agent.finishing import Finisher, Leaving
 from agent.guardrails import pictures
 from agent.guardrails.pictures import WEIGHTS, PictureGuard, prepared
 from agent.guardrails.rings import Guards
@@ -66,11 +67,25 @@ def test_a_picture_is_seen_on_white_blue_first_and_less_the_mean() -> None:
     np.testing.assert_allclose(clear[0, 0, 0], [255 - 104, 255 - 117, 255 - 123], atol=3)
 
 
+def test_a_picture_is_seen_without_its_rim_and_as_jpeg_leaves_it() -> None:
+    framed = Image.new("RGBA", (256, 256), (255, 0, 0, 255))
+    framed.paste((0, 255, 0, 255), (16, 16, 240, 240))
+    values = prepared(Picture(width=256, height=256, rgba=framed.tobytes(), seed=0))
+    np.testing.assert_allclose(values[0, :, :, 2], 0 - 123, atol=8)
+    striped = np.zeros((256, 256, 4), dtype=np.uint8)
+    striped[:, ::2], striped[:, 1::2] = (255, 0, 0, 255), (0, 0, 255, 255)
+    reds = prepared(Picture(width=256, height=256, rgba=striped.tobytes(), seed=0))[0, :, :, 2]
+    assert np.abs(np.diff(reds, axis=1)).mean() < 150, "JPEG keeps colours at half the size"
+
+
 def test_what_is_blocked_is_neither_stored_nor_shown_and_the_record_says_why(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    def deliver(data: bytes, *, record: str, sources: Sequence[bytes] = (), side: int = 512) -> Leaving:
+        raise AssertionError("it was marked and signed")
+
     squares = Squares(BackendContext(models_dir="", runtime_dir=""))
-    finisher = Finisher(guard=guard_that_says(0.9, monkeypatch, tmp_path))
+    finisher = Finisher(deliver, guard=guard_that_says(0.9, monkeypatch, tmp_path))
     folder, run = tmp_path / "pictures", new_run_id()
     drawer = Drawer(ledger=ledger, guards=Guards(), family=lambda _name: squares, folder=folder, finisher=finisher)
     drawn = drawer.draw(ImageRequest(prompt="square", count=2), run=run)

@@ -82,6 +82,21 @@ class TestNetwork:
         assert not large[np.kron(clear, np.ones((FACTOR, FACTOR), bool))].any()
         assert (large[..., 3][np.kron(solid, np.ones((FACTOR, FACTOR), bool))] == 255).all()
 
+    def test_on_a_rim_a_colour_is_that_of_painted_neighbours_and_inside_the_network_is_free(self) -> None:
+        """Whatever the weights, and whatever colour hides where next to nothing is painted."""
+        network, colour = shaken(Upscaler(width=8, depth=2), 0.3), (220, 40, 60)
+        small = disc(64, colour)
+        small[small[..., 3] < 60, :3] = (0, 255, 0)
+        large = network.enlarged(torch.from_numpy(small)[None])[0].numpy()  # type: ignore[operator]
+        alpha = torch.from_numpy(small[..., 3].astype(np.float32))[None, None]
+        most = torch.nn.functional.max_pool2d(alpha, 3, 1, 1)[0, 0].numpy()
+        least = -torch.nn.functional.max_pool2d(-alpha, 3, 1, 1)[0, 0].numpy()
+        rim, inside = (
+            np.kron(of, np.ones((FACTOR, FACTOR), bool)) for of in ((least < 255) & (most > 64), least == 255)
+        )
+        assert rim.sum() > 1000 and (large[rim][:, :3] == colour).all()
+        assert (large[inside][:, :3] != colour).any(axis=1).mean() > 0.5
+
     def test_a_new_network_is_the_filter_and_the_same_seed_makes_the_same(self) -> None:
         network = new_upscaler(3)
         images = torch.rand(1, 4, 8, 8) * 2 - 1
@@ -96,6 +111,11 @@ class TestNetwork:
         clear = from_rgba(torch.zeros((1, 32, 32, 4), dtype=torch.uint8))  # looks the same on white
         right = from_rgba(torch.full((1, 32, 32, 4), 255, dtype=torch.uint8))
         assert float(network.loss(white, right).detach()) < 0.01 < 1 < float(network.loss(white, clear).detach())
+
+    def test_the_loss_is_how_far_off_it_is_on_white_and_on_black_and_in_alpha(self) -> None:
+        even, large = torch.zeros(1, 4, 8, 8), torch.zeros(1, 4, 32, 32)
+        large[:, :3], large[:, 3] = -0.2, -0.1
+        assert float(new_upscaler(0).loss(even, large).detach()) == pytest.approx(0.2 + 0.3 + 0.1, abs=1e-3)
 
     def test_straight_alpha_comes_back_from_what_a_picture_is_on_white(self) -> None:
         rgba = torch.randint(0, 256, (2, 9, 9, 4), dtype=torch.uint8)
@@ -241,7 +261,19 @@ class TestEnlarger:
         chosen = Finisher(enlarger=enlarger, usual="filter").enlarged([small], Finish(enlarging="network"))
         assert chosen.by is not None and chosen.pictures[0].width == 256 and chosen.note == ""
         big = picture(disc(512, (1, 2, 3)))
-        assert Finisher(enlarger=enlarger).enlarged([big], Finish()).pictures == (big,)
+        for among in ((big,), (small, big)):
+            assert Finisher(enlarger=enlarger).enlarged(among, Finish()).pictures == among
+
+    def test_a_full_memory_costs_the_network_and_not_the_picture(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(_self: Upscaler, _rgba: torch.Tensor) -> torch.Tensor:
+            raise MemoryError
+
+        monkeypatch.setattr(Upscaler, "enlarged", full)
+        red = picture(disc(64, (220, 40, 60)))
+        found = Finisher(enlarger=Enlarger(self.weights(tmp_path))).enlarged([red], Finish())
+        assert found.by is None and found.pictures == (red,) and "the memory is full" in found.note
 
     @pytest.mark.parametrize("wrong", [{"enlarging": "magic"}, {"side": 300}, {"side": 0}])
     def test_a_way_or_a_size_that_there_is_not_is_refused(self, wrong: dict[str, Any]) -> None:

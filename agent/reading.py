@@ -42,6 +42,8 @@ READ_SCHEMA: dict[str, Any] = {
 CHOICE_TOKENS = 120
 _DATA_ROW = re.compile(r"^[^|:\n]{1,60}: [^|\n]*\| [^|:\n]{1,60}:.*$", re.MULTILINE)
 _MOST = 0.6  # share of the words that carry meaning
+_LEAST_LISTED = 3
+_BETWEEN = ("and", "or", "the", "a", "an", "as", "well", "und", "oder")
 _NONE_WORDS = frozenset(["", "none", "n/a", "unknown", "not stated", "not given"])
 _OPEN = re.compile(
     r"^\W*(?:(?:and|but|so|please|can you|could you)\W+)*"
@@ -118,11 +120,18 @@ def in_another_row(words: str, question: str, evidence: Sequence[Evidence]) -> b
 
 
 def as_it_stands(words: str, evidence: Sequence[Evidence]) -> str:
-    """The words, or, where they stand in no passage, the longest run of most of them that does.
+    """The words as a passage has them, or else the longest run of most of them that stands in one.
 
-    A small model puts words of two passages together: "Slovenian cyclist" of one, the name of the other.
+    A small model lists with commas where the passage says "and", and puts words of two passages together: "Slovenian
+    cyclist" of one, the name of the other.
     """
-    texts = [folded(f"{item.passage.heading}\n{item.passage.text}") for item in evidence]
+    raw = [f"{item.passage.heading}\n{item.passage.text}" for item in evidence]
+    texts = [folded(text) for text in raw]
+    if any(stands_in(folded(words), text) for text in texts):
+        return words
+    listed = _listed(words, raw)
+    if listed:
+        return listed
     tokens = words.split()
     least = _MOST * len(content_words(words))
     for size in range(len(tokens), 0, -1):
@@ -131,6 +140,16 @@ def as_it_stands(words: str, evidence: Sequence[Evidence]) -> str:
             if len(content_words(run)) >= least and any(stands_in(folded(run), text) for text in texts):
                 return run
     return words
+
+
+def _listed(words: str, texts: Sequence[str]) -> str:
+    """The same words in the same order in one of the texts, other signs and small words of a list between them."""
+    tokens = [token for token in re.findall(r"\w+", words) if token.casefold() not in _BETWEEN]
+    if len(tokens) < _LEAST_LISTED:
+        return ""
+    gap = rf"[^\w.!?]+(?:(?:{'|'.join(_BETWEEN)})[^\w.!?]+)*"
+    pattern = re.compile(rf"\b{gap.join(map(re.escape, tokens))}\b", re.IGNORECASE)
+    return next((found.group() for found in map(pattern.search, texts) if found), "")
 
 
 def place_of(words: str, question: str, evidence: Sequence[Evidence]) -> Evidence | None:

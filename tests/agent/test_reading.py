@@ -84,6 +84,15 @@ def test_doubt_grows_with_none_with_names_that_are_nowhere_and_with_words_that_a
     assert plain < doubt(Reading(words="3 trucks", none=0.1), "How many trucks were used in Skarnholm?", given)
 
 
+def test_a_list_is_taken_as_the_passage_has_it() -> None:
+    given = evidence("Otters, beavers and  hundreds of kinds of birds live there. Foxes do not.")
+    assert as_it_stands("otters, beavers, hundreds of kinds of birds", given) == (
+        "Otters, beavers and  hundreds of kinds of birds"
+    )
+    assert as_it_stands("beavers, otters, foxes", given) not in given[0].passage.text  # another order is no list of it
+    assert as_it_stands("birds live there, foxes", given) == "birds live there"  # nor does one go on over a full stop
+
+
 def test_words_stand_where_the_question_is_talked_about() -> None:
     given = evidence("The lamp was changed after 15 years.", "The trucks were used for 15 hours.")
     found = place_of("15", "For how long were the trucks used?", given)

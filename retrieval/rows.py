@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import zlib
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import Row
 
 from retrieval.document import DocumentInfo, Heading, Page, WordBox
 from retrieval.passage import Passage
 
-__all__ = ["page_layout", "page_text", "to_document", "to_page", "to_passage"]
+__all__ = ["SLICE", "page_layout", "page_text", "sliced", "to_document", "to_page", "to_passage"]
 
+SLICE = 500  # rows of one IN list, and of one step of purging
+_Item = TypeVar("_Item")
 _LEVEL = 3  # of zlib: text shrinks to 40 %, at 100 MB/s
 
 
@@ -78,3 +81,9 @@ def to_passage(row: Row[Any]) -> Passage:
         heading=row.heading,
         digest=row.digest.hex(),
     )
+
+
+def sliced(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+    """In runs of at most `SLICE`."""
+    for start in range(0, len(items), SLICE):
+        yield items[start : start + SLICE]

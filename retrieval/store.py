@@ -1,4 +1,4 @@
-"""Documents, pages, passages and vectors in the database: what is written, what is visible, what goes.
+"""Documents, pages and passages in the database: what is written, what is visible, what goes.
 
 Every method takes the caller's transaction, so that a document, its passages, its full-text rows and the ledger's
 entry about it are kept together or not at all.
@@ -6,12 +6,10 @@ entry about it are kept together or not at all.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
 
 import numpy as np
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -19,36 +17,24 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from provenance.errors import NotFoundError
 from retrieval.document import DocumentInfo, Page
-from retrieval.embedder import Embedder, Vectors
+from retrieval.embedder import Embedder
 from retrieval.index import Ids
 from retrieval.lexical import SqliteLexical
 from retrieval.membership import leave_all
 from retrieval.passage import Passage
-from retrieval.rows import page_layout, page_text, to_document, to_page, to_passage
+from retrieval.rows import SLICE, page_layout, page_text, sliced, to_document, to_page, to_passage
 from retrieval.succession import end_line, succeed
-from retrieval.tables import documents, job_files, library_state, origins, pages, passages, vectors
+from retrieval.tables import documents, job_files, library_state, origins, pages, passages
+from retrieval.vectors import VectorRows, passage_digest, passage_input
 
 __all__ = ["Counts", "NewDocument", "NewPassage", "Store", "passage_digest", "passage_input", "utc_now"]
 
-_SLICE = 500  # rows of one IN list, and of one step of purging
 _UNFINISHED = ("waiting", "reading", "embedding")
-
-_Item = TypeVar("_Item")
 
 
 def utc_now() -> str:
     """RFC 3339, UTC, seconds."""
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def passage_input(heading: str, text: str) -> str:
-    """What is embedded for a passage."""
-    return f"{heading}\n{text}" if heading else text
-
-
-def passage_digest(heading: str, text: str) -> bytes:
-    """SHA-256 of what is embedded, so that equal passages share a vector."""
-    return hashlib.sha256(passage_input(heading, text).encode("utf-8")).digest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,16 +74,12 @@ class Counts:
     size_bytes: int
 
 
-class Store:
-    """The library's rows. Vectors are kept and found under the digest of the embedder's weights."""
+class Store(VectorRows):
+    """The library's rows: documents, pages and passages, and the vectors of `VectorRows`."""
 
     def __init__(self, *, embedder: Embedder, lexical: SqliteLexical | None = None) -> None:
         self._model = embedder
         self.lexical = lexical or SqliteLexical()
-
-    @property
-    def _embedder(self) -> bytes:
-        return bytes.fromhex(self._model.digest)  # asked for late: to list documents needs no weights
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
@@ -159,15 +141,6 @@ class Store:
         last = conn.execute(select(func.max(passages.c.id))).scalar_one()  # ids follow each other: the lock is ours
         self.lexical.add(conn, last - len(new) + 1, last)
 
-    def add_vectors(self, conn: Connection, digests: Sequence[bytes], made: Vectors) -> None:
-        """Vectors by passage digest; one that is there already stays."""
-        rows = [
-            {"digest": digest, "embedder": self._embedder, "vector": vector.astype("<f2").tobytes()}
-            for digest, vector in zip(digests, made, strict=True)
-        ]
-        if rows:
-            conn.execute(insert(vectors).prefix_with("OR IGNORE", dialect="sqlite"), rows)
-
     def publish(self, conn: Connection, document: int, *, replaces: int | None = None) -> int:
         """Make a document visible and what it replaces invisible, in one step; the library's new version."""
         if replaces is not None:
@@ -225,25 +198,18 @@ class Store:
         if self._find(conn, documents.c.id == document) is not None:
             return True
         rows = conn.execute(
-            select(passages.c.id, passages.c.digest).where(passages.c.document == document).limit(_SLICE)
+            select(passages.c.id, passages.c.digest).where(passages.c.document == document).limit(SLICE)
         ).all()
         if rows:
             ids = [row.id for row in rows]
             self.lexical.remove(conn, ids)
             conn.execute(delete(passages).where(passages.c.id.in_(ids)))
             if not keep_vectors:
-                self._drop_unused(conn, [row.digest for row in rows])
+                self.drop_unused(conn, [row.digest for row in rows])
             return False
         conn.execute(delete(pages).where(pages.c.document == document))
         conn.execute(delete(documents).where(documents.c.id == document, documents.c.state != "ready"))
         return True
-
-    def drop_unused_vectors(self, conn: Connection, *, after: bytes = b"") -> bytes | None:
-        """Look at some vectors, in order of digest, and take those no passage uses; where to go on, or None."""
-        some = select(vectors.c.digest).where(vectors.c.digest > after).order_by(vectors.c.digest).limit(_SLICE)
-        digests = list(conn.execute(some).scalars())
-        self._drop_unused(conn, digests)
-        return digests[-1] if len(digests) == _SLICE else None
 
     # --- what is not visible ------------------------------------------------------------------------------------------
 
@@ -305,7 +271,7 @@ class Store:
             .where(documents.c.state == "ready")
         )
         found = {}
-        for some in _sliced(list(ids)):
+        for some in sliced(list(ids)):
             for row in conn.execute(query.where(passages.c.id.in_(some))):
                 found[row.id] = to_passage(row)
         return found
@@ -315,7 +281,7 @@ class Store:
         query = select(passages.c.id).join(documents, documents.c.id == passages.c.document)
         query = query.where(documents.c.state == "ready")
         found: set[int] = set()
-        for some in _sliced(list(ids)):
+        for some in sliced(list(ids)):
             found.update(conn.execute(query.where(passages.c.id.in_(some))).scalars())
         return found
 
@@ -331,53 +297,6 @@ class Store:
         """Ids of a document's passages, visible or not, in order."""
         query = select(passages.c.id).where(passages.c.document == document).order_by(passages.c.id)
         return np.fromiter(conn.execute(query).scalars(), dtype=np.int64)
-
-    def visible_digests(self, conn: Connection) -> Iterator[tuple[int, bytes]]:
-        """(id, digest) of the visible passages that have a vector, in order."""
-        query = (
-            select(passages.c.id, passages.c.digest)
-            .join(documents, documents.c.id == passages.c.document)
-            .join(vectors, (vectors.c.digest == passages.c.digest) & (vectors.c.embedder == self._embedder))
-            .where(documents.c.state == "ready")
-            .order_by(passages.c.id)
-        )
-        for row in conn.execute(query):
-            yield row.id, row.digest
-
-    def vectors(self, conn: Connection, ids: Sequence[int]) -> tuple[Ids, Vectors]:
-        """Ids that have a vector, and the vectors, shape `(n, dimension)`, as float32."""
-        query = select(passages.c.id, vectors.c.vector).join(
-            vectors, (vectors.c.digest == passages.c.digest) & (vectors.c.embedder == self._embedder)
-        )
-        found: list[int] = []
-        made: list[bytes] = []
-        for some in _sliced(ids):
-            for row in conn.execute(query.where(passages.c.id.in_(some)).order_by(passages.c.id)):
-                found.append(row.id)
-                made.append(row.vector)
-        flat = np.frombuffer(b"".join(made), dtype="<f2").astype(np.float32)
-        return np.array(found, dtype=np.int64), flat.reshape(len(found), -1) if found else flat.reshape(0, 0)
-
-    def known_vectors(self, conn: Connection, digests: Iterable[bytes]) -> set[bytes]:
-        """Those of them that are embedded already."""
-        known: set[bytes] = set()
-        for some in _sliced(list(digests)):
-            query = select(vectors.c.digest).where(vectors.c.embedder == self._embedder, vectors.c.digest.in_(some))
-            known.update(conn.execute(query).scalars())
-        return known
-
-    def without_vectors(self, conn: Connection, limit: int) -> list[tuple[bytes, str]]:
-        """(digest, text to embed) of visible passages that this embedder has not seen, at most `limit`."""
-        seen = (vectors.c.digest == passages.c.digest) & (vectors.c.embedder == self._embedder)
-        query = (
-            select(passages.c.digest, passages.c.heading, passages.c.text)
-            .join(documents, documents.c.id == passages.c.document)
-            .outerjoin(vectors, seen)
-            .where(documents.c.state == "ready", vectors.c.digest.is_(None))
-            .limit(limit)
-        )
-        rows = {row.digest: passage_input(row.heading, row.text) for row in conn.execute(query)}
-        return list(rows.items())
 
     def counts(self, conn: Connection) -> Counts:
         """How much is visible."""
@@ -405,13 +324,3 @@ class Store:
         """Say that the set of searchable passages has changed."""
         conn.execute(update(library_state).values(version=library_state.c.version + 1))
         return self.version(conn)
-
-    def _drop_unused(self, conn: Connection, digests: Sequence[bytes]) -> None:
-        used = select(passages.c.id).where(passages.c.digest == vectors.c.digest).exists()
-        for some in _sliced(digests):
-            conn.execute(delete(vectors).where(vectors.c.digest.in_(some), ~used))
-
-
-def _sliced(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
-    for start in range(0, len(items), _SLICE):
-        yield items[start : start + _SLICE]

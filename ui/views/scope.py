@@ -38,8 +38,9 @@ def draw_scope(services: PageServices, conversation: str | None) -> None:
     given = sum(bool(value) for value in scope.model_dump().values())
     label = f"Limited by {count(given, 'filter')}" if given else "Looking in all documents"
     with st.popover(label, key="scope.open", icon=":material/filter_alt:", type="tertiary"):
+        if given:  # above the fields: below them a small window would cut it off
+            st.button("Look in all documents", key="scope.clear", on_click=_fill, args=(Scope(),))
         _draw_fields(scope, documents, collections)
-        st.button("Look in all documents", key="scope.clear", on_click=_fill, args=(Scope(),), disabled=not given)
 
 
 def chosen_scope(conversation: str | None) -> Scope | None:

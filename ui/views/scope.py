@@ -37,10 +37,11 @@ def draw_scope(services: PageServices, conversation: str | None) -> None:
     st.session_state[_KEPT] = scope = _in_fields()
     given = sum(bool(value) for value in scope.model_dump().values())
     label = f"Limited by {count(given, 'filter')}" if given else "Looking in all documents"
-    with st.popover(label, key="scope.open", icon=":material/filter_alt:", type="tertiary"):
-        if given:  # above the fields: below them a small window would cut it off
-            st.button("Look in all documents", key="scope.clear", on_click=_fill, args=(Scope(),))
-        _draw_fields(scope, documents, collections)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.popover(label, key="scope.open", icon=":material/filter_alt:", type="tertiary"):
+            _draw_fields(scope, documents, collections)
+        if given:  # beside the fields: below them a small window would cut it off
+            st.button("Look in all documents", key="scope.clear", on_click=_fill, args=(Scope(),), type="tertiary")
 
 
 def chosen_scope(conversation: str | None) -> Scope | None:

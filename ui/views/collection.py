@@ -83,7 +83,7 @@ def _edit(services: PageServices, row: CollectionRow, names: Mapping[int, str], 
     st.multiselect("Documents", list(names), default=inside, key=_INSIDE, format_func=lambda id_: names[id_])
     pressed = [
         st.button(
-            f"Add the {count(len(more), 'document')} more that the list shows",
+            f"Add {count(len(more), 'more document')} that the list shows",
             key="collection.listed",
             type="tertiary",
             icon=":material/playlist_add:",

@@ -71,7 +71,9 @@ def test_a_name_is_tidy_and_unique_but_for_capitals(kept: Collections) -> None:
     with pytest.raises(UsageError, match="already"):
         kept.rename("Lease 2024", "STRASSE")
     assert kept.rename("lease 2024", "LEASE 2024").name == "LEASE 2024"  # of itself, capitals may change
-    assert [info.name for info in kept.all()] == ["LEASE 2024", "Straße"]
+    kept.make("Cafe\u0301")  # the accent as a character of its own
+    assert kept.find("CAFÉ").name == "Café"
+    assert [info.name for info in kept.all()] == ["Café", "LEASE 2024", "Straße"]
 
 
 @pytest.mark.parametrize(

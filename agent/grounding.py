@@ -28,6 +28,9 @@ __all__ = [
 
 SUPPORT_THRESHOLD = 0.5  # share of a sentence's content words that its passage must hold
 _HELD = 1000  # more than any number of shared words
+_WRAPPED = 20  # characters of a line after which a small letter goes on
+_FULL_LINE = 60  # and after which a capital one may: a name can begin the next line
+_PROSE = re.compile(r"(?!\d+[.)]\s)[\"'“‘(]?\w")
 _MARK = re.compile(r"\s*\[\s*(\d{1,4}(?:\s*[,;]\s*\d{1,4})*)\s*\]")
 _SENTENCE_END = re.compile(
     r"(?<=[.!?…。！？])[\"'”’)\]]*(?:\s*\[[\d ,;]+\])*\s+(?=[\"'“‘(\[]?[^\W\d_a-z]|[\"'“]?\d)|\n+"
@@ -72,6 +75,8 @@ def strip_marks(text: str) -> str:
 def _spans(text: str) -> Iterator[tuple[int, int]]:
     start = 0
     for match in _SENTENCE_END.finditer(text):
+        if match.group() == "\n" and _goes_on(text, match.start()):
+            continue
         piece = text[start : match.end()]
         if _ABBREVIATION.search(strip_marks(piece).rstrip()) and "\n" not in match.group():
             continue
@@ -79,6 +84,16 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
         start = match.end()
     if start < len(text):
         yield start, len(text)
+
+
+def _goes_on(text: str, newline: int) -> bool:
+    """Whether a line break only wraps a sentence, as on a page of a PDF, and ends no line of a list, table or title."""
+    before = text[text.rfind("\n", 0, newline) + 1 : newline].rstrip()
+    after = text[newline + 1 :].partition("\n")[0]
+    if not before or before[-1] in ".!?…:;|" or "|" in before or "|" in after or not _PROSE.match(after):
+        return False
+    small = after.lstrip("\"'“‘(")[:1].islower() or before.endswith(",")
+    return len(before) >= (_WRAPPED if small else _FULL_LINE)
 
 
 def sentences(text: str) -> list[str]:

@@ -34,6 +34,26 @@ def _evidence(n: int, text: str, heading: str = "") -> Evidence:
 EVIDENCE = [_evidence(1, LAMP), _evidence(2, BOAT)]
 
 
+WRAPPED = """\
+The year in brief
+The lens was lit again on 14 June 2024, before 230 guests. The restoration cost 63,400 euros, of which the Ostrava
+Foundation paid 40,000 euros. In 2024 there were 21,067 visitors, the most since the tower
+was opened.
+- the first point of a list that goes on for more than sixty characters
+- the second
+Contact person for the whole of the restoration and its accounts: Elin"""
+
+
+def test_a_sentence_goes_on_over_the_end_of_a_line_and_a_list_does_not() -> None:
+    pieces = sentences(WRAPPED)
+    assert "The restoration cost 63,400 euros, of which the Ostrava\nFoundation paid 40,000 euros." in pieces
+    assert "In 2024 there were 21,067 visitors, the most since the tower\nwas opened." in pieces
+    assert pieces[0] == "The year in brief" and "- the second" in pieces
+    assert pieces[-1].startswith("Contact person")
+    assert sentences("Team | Cups of all the years that were ever counted in that league\nBlues | 1")[1] == "Blues | 1"
+    assert sentences("One line.\n\nand another") == ["One line.", "and another"]
+
+
 def test_a_supported_sentence_gets_the_mark_of_its_passage() -> None:
     checked = check_answer("The lamp was lit on 4 May 1887. Nils Aker is the skipper of the Petrel.", EVIDENCE)
     assert checked.text == "The lamp was lit on 4 May 1887. [1] Nils Aker is the skipper of the Petrel. [2]"

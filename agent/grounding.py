@@ -27,6 +27,8 @@ __all__ = [
 ]
 
 SUPPORT_THRESHOLD = 0.5  # share of a sentence's content words that its passage must hold
+_FEW = 3  # words that carry meaning: a title, or the number of a page, tells nobody anything
+_SCRAP = 0.5  # what such a piece loses against a sentence
 _HELD = 1000  # more than any number of shared words
 _WRAPPED = 20  # characters of a line after which a small letter goes on
 _FULL_LINE = 60  # and after which a capital one may: a name can begin the next line
@@ -169,6 +171,7 @@ def best_span(sentence: str, passage: str, words: str = "") -> tuple[int, int]:
         cursor = start + len(piece)
         held = content_words(piece)
         score = len(wanted & set(held)) - 0.01 * len(held) + (_HELD if stands_in(copied, folded(piece)) else 0)
+        score -= _SCRAP if len(held) < _FEW else 0
         if score > best:
             best, span = score, (start, cursor)
     return span

@@ -5,7 +5,8 @@
 `DIR` holds documents and `questions.csv` (question, answer, file, page, unanswerable; as `wherefrom eval` reads it);
 without it, the sample documents are asked `page_questions.csv`, sixteen questions that they answer and four that they
 do not. Nothing is pretended: `wherefrom ui`, its engine and model, Chromium. WHEREFROM_BENCH_KEPT=DIR keeps a
-screenshot of every answer and of every opened citation. Needs playwright and Chromium, which `make test` sets up.
+screenshot of every answer and of every opened citation, and a sheet of each. Needs playwright and Chromium, which
+`make test` sets up.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import shutil
 import signal
 import socket
@@ -33,12 +35,14 @@ from provenance.errors import BackendUnavailableError
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-__all__ = ["highlighted", "run"]
+__all__ = ["highlighted", "make_sheet", "run"]
 
 _HERE = Path(__file__).parent
 _SAMPLES = _HERE.parent / "ui" / "samples"
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _PATIENCE_MS = 240_000
+_ANSWER, _CITATION = (430, 60, 1160, 420), (460, 60, 1280, 760)  # where they stand in a picture of the page
+_COLUMNS = 4
 _MARKED = 0.0005  # of the picture of a page: a short line of it
 
 
@@ -60,6 +64,9 @@ def run(*, data: str | None = None, limit: int = 0, **_options: Any) -> dict[str
         page.goto(url)
         _add(page, [path for path in sorted(folder.iterdir()) if path.suffix not in (".csv", ".json")])
         rows = [_asked(page, number, question, shots) for number, question in enumerate(questions, start=1)]
+    if shots is not None:
+        make_sheet(sorted(shots.glob("*-answer.png")), _ANSWER, shots / "answers.webp")
+        make_sheet(sorted(shots.glob("*-citation-*.png")), _CITATION, shots / "citations.webp")
     answerable = [row for row in rows if not row["unanswerable"]]
     return {
         "questions": len(rows),
@@ -73,6 +80,19 @@ def run(*, data: str | None = None, limit: int = 0, **_options: Any) -> dict[str
         "wrong": [f"{row['question']} -> {row['text']}" for row in rows if not row["right"]],
         "seconds_a_question": round(sum(row["seconds"] for row in rows) / max(1, len(rows)), 1),
     }
+
+
+def make_sheet(pictures: list[Path], box: tuple[int, int, int, int], out: Path) -> None:
+    """This piece (left, top, right, bottom; pixels) of each picture, side by side and at half its size, as WebP."""
+    if not pictures:
+        return
+    width, height = (box[2] - box[0]) // 2, (box[3] - box[1]) // 2
+    sheet = Image.new("RGB", (width * _COLUMNS, height * -(-len(pictures) // _COLUMNS)), "white")
+    for at, path in enumerate(pictures):
+        with Image.open(path) as image:
+            piece = image.convert("RGB").crop(box).resize((width, height), Image.Resampling.LANCZOS)
+        sheet.paste(piece, (at % _COLUMNS * width, at // _COLUMNS * height))
+    sheet.save(out, quality=80, method=6)
 
 
 def highlighted(picture: bytes) -> float:
@@ -139,7 +159,8 @@ def _tab() -> Iterator[Page]:
 
 def _add(page: Page, files: list[Path]) -> None:
     page.get_by_role("button", name="Add documents").click()
-    page.locator("input[type=file]").first.set_input_files(files)
+    # The page has another field for files, and either may be drawn first.
+    page.locator("[class*='st-key-library-upload'] input[type=file]").set_input_files(files)
     page.get_by_text(f"Read: {len(files)} added").first.wait_for()
     page.get_by_role("link", name="Chat").click()
 
@@ -154,8 +175,10 @@ def _asked(page: Page, number: int, question: Question, shots: Path | None) -> d
     box.press("Enter")
     page.get_by_role("button", name="Answer again").first.wait_for()
     seconds = time.perf_counter() - began
-    text = page.locator(".answer").last.inner_text().strip()
-    chips = page.locator(".answer").last.locator("button.chip")
+    answer = page.locator(".answer").last
+    answer.filter(has_text=re.compile(r"\S")).wait_for()  # the buttons may be drawn before it
+    text = answer.inner_text().strip()
+    chips = answer.locator("button.chip")
     refused = chips.count() == 0
     _shoot(page, shots, f"{number:02}-answer.png")
     names = [str(chips.nth(at).get_attribute("aria-label")) for at in range(chips.count())]

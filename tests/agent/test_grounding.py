@@ -142,6 +142,16 @@ def test_a_redaction_never_lets_the_secret_through() -> None:
     assert "hunter2" not in shown
 
 
+def test_a_title_or_a_page_number_is_no_place_to_show() -> None:
+    page = "Skarnholm\n2\nThe harbour of Skarnholm was built by the same firm."
+    start, end = best_span("How many ships ran aground at Skarnholm?", page)
+    assert page[start:end] == "The harbour of Skarnholm was built by the same firm."
+    start, end = best_span("Who sang?", page)
+    assert page[start:end].startswith("The harbour")
+    start, end = best_span("It is Skarnholm.", "Skarnholm\nAnother line of some words that say nothing.", "Skarnholm")
+    assert (start, end) == (0, len("Skarnholm"))
+
+
 def test_sentences_are_not_cut_at_abbreviations_or_decimals() -> None:
     assert sentences("Dr. J. May paid 3.5 crowns. It was No. 7. Fine!") == [
         "Dr. J. May paid 3.5 crowns.",

@@ -29,7 +29,7 @@ def test_a_question_turned_round_shows_its_sign_and_an_honest_one_none(tmp_path:
     found = run(data=str(tmp_path))["lamp"]
     assert found["answerable"] == {"questions": 1, "negated": 0.0, "opposite": 0.0, "strangers": 0.0, "apart": 0.0}
     third = round(1 / 3, 4)
-    apart = round((0 + 1 / 3 + 3 / 4) / 3, 4)  # one word of two is missing, all three of the last; one more is counted
+    apart = round((1 / 3 + 1 / 3 + 3 / 4) / 3, 4)  # "light", "decrease", all three of the last; one more is counted
     assert found["unanswerable"] == {
         "questions": 3, "negated": third, "opposite": third, "strangers": third, "apart": apart,
     }  # fmt: skip

@@ -212,6 +212,7 @@ def test_parts_are_counted_as_people_count_them() -> None:
     assert texts("Absatz 2 bis 3") == ["Two is\nhere.", "Three is here."]
     assert texts("the last paragraph of it") == ["Three is here."]
     assert texts("the second sentence of the first paragraph") == ["It has two sentences."]
+    assert texts("the first sentence of the third paragraph") == ["Three is here."]
     assert texts("die zweite Seite") == ["Three is here."]
     assert texts("page 1")[0] == "LEASE"
     assert texts("the fifth page") == texts("paragraph 9") == []
@@ -234,13 +235,16 @@ def test_what_stands_on_the_edges_is_counted_too() -> None:
     assert texts("paragraph 3") == ["Skarn Light\nNorth Point"]
     assert texts("the last paragraph") == ["The end is here."]  # the last page is blank
     assert texts("the last two paragraphs") == ["Skarn Light\nNorth Point", "The end is here."]
-    assert texts("the last nine paragraphs") == texts("paragraphs 1 to 4")
+    assert texts("the last five paragraphs") == texts("the last nine paragraphs") == texts("paragraphs 1 to 4")
     assert texts("the last paragraph", pages_=4) == ["The end is here."]  # a heading on a page of its own is none
     assert texts("die letzten zwei Absätze von Seite 1") == [long, "Skarn Light\nNorth Point"]
+    assert texts("the last four paragraphs", most=1) == texts("paragraphs 1 to 4")
     assert texts("paragraph 4", most=1) == ["The end is here."]  # counted on, however much there is
     assert texts("all of it", most=1) == texts("page 1")  # enough: no further page is brought
     assert texts("the 0th paragraph") == ["Yes. Yes. No."]
     assert texts("the first paragraph on page 4", pages_=4) == ["ANNEX"]  # there is nothing but a heading
+    [blank_behind] = slices_of(1, lambda _n: Page(number=1, text="One.  \n \n"), [], most=9)
+    assert blank_behind.text == "One."
     found = slices_of(1, lambda n: pages[n - 1], part_named("sentences 1 to 2"), most=9)
     assert [(one.text, one.start) for one in found] == [("Yes.", 7), ("Yes.", 12)]
 
@@ -347,6 +351,11 @@ def test_of_two_tries_the_better_one_is_kept() -> None:
     one_lost, both_lost = SECOND_DE.replace("2027", "2072"), SECOND_DE.replace("31. Mai 2027", "30. Mai 2072")
     assert piece(SECOND, one_lost, both_lost).text == one_lost
     assert piece(SECOND, both_lost, one_lost).text == one_lost
+
+
+def test_what_is_in_the_wrong_language_twice_is_given_as_it_was() -> None:
+    came = piece(SECOND, "This is of no use to you.", "That is not for you, and it will be of no use.")
+    assert came == Translated(text=SECOND, untranslated=True)
 
 
 def test_a_piece_that_needs_no_translation_is_not_given_to_the_model() -> None:

@@ -100,6 +100,9 @@ def test_an_unknown_name_is_answered_with_those_that_are_near(kept: Collections)
         with pytest.raises(NotFoundError) as near:
             call("Leese 2024")
         assert "“Lease 2024”" in near.value.hint and "Thesis" not in near.value.hint
+    with pytest.raises(NotFoundError) as part:
+        kept.find("24")  # too short to be like it, but a part of it
+    assert "“Lease 2024”" in part.value.hint
     with pytest.raises(NotFoundError) as far:
         kept.find("qqqq")
     assert "collection list" in far.value.hint
@@ -188,6 +191,8 @@ def test_names_that_mention_a_person_can_be_forgotten(kept: Collections, ids: di
         f"(erased {made.id})": (ids["lease.txt"],),
         "Thesis": (),
     }
+    with pytest.raises(NotFoundError):
+        kept.find("Letters of Marit Aune")  # by no column that a search goes by
 
 
 def test_a_scope_holds_what_is_in_one_of_its_collections(

@@ -145,8 +145,11 @@ def test_a_newer_version_stays_where_the_older_was(
     library: Library, kept: Collections, ids: dict[str, int], folder: Path, add: Add, database: Database
 ) -> None:
     kept.make("Thesis", [ids["lease.txt"]])
+    bread = kept.make("Bread", [ids["bakery.txt"]])
     (folder / "lease.txt").write_text("The lease of the mill ends on 31 March 2030.")
     add(folder)
+    assert kept.find("Bread").documents == bread.documents  # where the older was, and nowhere else
+    kept.delete("Bread")
     assert kept.find("Thesis").documents != (ids["lease.txt"],)
     assert inside(library, "Thesis") == {"lease.txt"}
     (folder / "lease.txt").write_text((folder / "bakery.txt").read_text())  # now it is what the library holds already
@@ -164,6 +167,8 @@ def test_an_ingest_puts_what_it_reads_into_a_collection(
     assert {file.status for file in job.files} == {"added", "unchanged"}
     assert inside(library, "Thesis") == {"mill.txt", "lease.txt", "bakery.txt"}
     assert ledger.entries(run=job.run, kind="ingest")[0].body["collection"] == thesis
+    again = ingestor.wait(ingestor.submit([folder], collection=thesis), timeout_s=60)  # what is in it stays in it once
+    assert {file.status for file in again.files} == {"unchanged"}
     kept.delete("Thesis")
     sent = ingestor.submit_uploads([("note.txt", b"The pier is closed.")], collection=thesis)
     assert ingestor.wait(sent, timeout_s=60).files[0].status == "added"  # a collection that is gone harms nobody
@@ -173,7 +178,7 @@ def test_an_ingest_puts_what_it_reads_into_a_collection(
 def test_changes_are_recorded_and_names_are_private(kept: Collections, ids: dict[str, int], ledger: Ledger) -> None:
     made = kept.make("Thesis", [ids["lease.txt"]])
     kept.change("Thesis", add=[ids["lease.txt"]])  # changes nothing, so nothing is recorded
-    kept.change("Thesis", add=[ids["bakery.txt"]], remove=[ids["lease.txt"]])
+    kept.change("Thesis", add=[ids["bakery.txt"]], remove=[ids["lease.txt"], 999])
     kept.rename("Thesis", "Dissertation")
     kept.delete("Dissertation")
     events = [entry for entry in ledger.entries() if entry.kind.startswith("collection_")]

@@ -40,6 +40,15 @@ def test_every_older_version_leads_to_the_newest(library: Library, write: Write)
     assert library.current([]) == []
 
 
+def test_one_line_of_versions_is_no_other(library: Library, write: Write) -> None:
+    lease, bakery = write("lease.txt", "The lease ends in 2027."), write("bakery.txt", "430 loaves a day.")
+    newer_lease = write("lease.txt", "The lease ends in 2030.")
+    newer_bakery = write("bakery.txt", "500 loaves a day.")
+    assert library.current([lease, bakery]) == [newer_lease, newer_bakery]
+    library.delete(newer_bakery)
+    assert library.current([lease, bakery]) == [newer_lease, bakery]
+
+
 def test_a_file_that_becomes_a_copy_leads_to_what_it_is_a_copy_of(
     library: Library, write: Write, folder: Path, add: Callable[..., Job]
 ) -> None:

@@ -63,6 +63,19 @@ def test_what_is_asked_of_the_same_thing_stands_in_the_sentence_of_the_words() -
     assert mismatch("Since when does the keeper Moe keep the lamp in Oslo?", "1960", table).apart == 0.0
 
 
+def test_a_line_of_a_form_is_read_with_what_stands_about_it() -> None:
+    [form] = evidence("The harbour board visits the keepers.\n\nOn: 4 May 1911\n\nPresent: all")
+    assert mismatch("When does the harbour board visit?", "4 May 1911", form).apart == 0.0
+
+
+def test_who_is_spoken_of_may_be_named_in_the_sentence_before() -> None:
+    [place] = evidence("Oda Brandt kept the lamp. Her mother bore her in Bergen as the seventh child of a poor baker.")
+    assert mismatch("In which town was Brandt born as a child?", "Bergen", place).apart < 0.5
+    named = mismatch("Which baker was the mother of Brandt poor with?", "Bergen", place).apart
+    stranger = mismatch("Which baker was the mother of Torvald poor with?", "Bergen", place).apart
+    assert named < stranger
+
+
 def test_each_sign_raises_the_doubt() -> None:
     given = evidence(KEEPERS)
     plain = doubt(Reading(words="Oda Brandt", none=0.3), "Who lit the lamp?", given)

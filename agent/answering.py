@@ -22,6 +22,7 @@ from agent.reading import (
     as_it_stands,
     asks_for_words,
     choice_schema,
+    only_repeats,
     place_of,
     read,
 )
@@ -104,6 +105,8 @@ class Answerer:
             sure = context.doubt < DOUBT_THRESHOLD
             if sure and not reading.words and asks_for_words(question):
                 reading = self._read(context, _READ_AGAIN)  # "none" is often said of what is there
+            if not choices and only_repeats(reading.words, question):
+                reading = replace(reading, words="")  # no answer, but what it stands in may hold one
             if sure and (choices or place_of(reading.words, question, context.board.items) is not None):
                 context.words = reading.words
             shown["detail"] = "the passages hold it" if sure else "no passage holds it"

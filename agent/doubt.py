@@ -16,13 +16,15 @@ from agent.grounding import coverage, support
 from agent.hops import chain
 from agent.mismatch import mismatch
 from agent.reading import Reading, in_another_row, place_of
+from agent.words import folded, stands_in
 
-__all__ = ["DOUBT_THRESHOLD", "Signs", "doubt", "signs"]
+__all__ = ["DOUBT_THRESHOLD", "Signs", "doubt", "signs", "weighed"]
 
 DOUBT_THRESHOLD = 0.6
-_BIAS = 0.15
+_BIAS = -2.25
 _NEVER, _ALWAYS = 0.0001, 0.995
 _NEARLY_ALL = 0.8
+_ENOUGH = 2  # documents that agree with a first one
 _YES_NO = frozenset(["yes", "no", "ja", "nein", "true", "false"])
 
 
@@ -37,9 +39,13 @@ class Signs:
     opposite: float  # the place says the opposite of one of the question's words
     strangers: float  # a name or year of the question stands nowhere near the words
     apart: float  # share of the question's words that the sentence of the words lacks
+    unsure: float  # how far from sure the model is of the words it was least sure of
+    alone: float  # 1 where one document alone has the words, 0 where three or more do
 
 
-_WEIGHTS = Signs(none=0.2, uncovered=0.5, nowhere=3.2, negated=2.4, opposite=1.4, strangers=1.4, apart=1.1)
+_WEIGHTS = Signs(
+    none=0.2, uncovered=0.5, nowhere=3.2, negated=2.4, opposite=1.4, strangers=1.4, apart=1.1, unsure=1.5, alone=1.8
+)
 
 
 def signs(reading: Reading, question: str, evidence: Sequence[Evidence]) -> Signs:
@@ -60,7 +66,16 @@ def signs(reading: Reading, question: str, evidence: Sequence[Evidence]) -> Sign
         opposite=float(found is not None and found.opposite),
         strangers=float(found is not None and bool(found.strangers)),
         apart=found.apart if found is not None else 1.0,
+        unsure=1 - reading.sure,
+        alone=_alone(reading.words, evidence) if there else 1.0,
     )
+
+
+def _alone(words: str, evidence: Sequence[Evidence]) -> float:
+    """How little other documents say the same: it is right more often what several of them have."""
+    wanted = folded(words)
+    holding = {item.document_digest for item in evidence if stands_in(wanted, folded(item.passage.text))}
+    return 1 - min(max(len(holding) - 1, 0), _ENOUGH) / _ENOUGH
 
 
 def _whole(item: Evidence) -> str:
@@ -87,6 +102,10 @@ def _retold(words: str, question: str, evidence: Sequence[Evidence]) -> Evidence
 
 def doubt(reading: Reading, question: str, evidence: Sequence[Evidence]) -> float:
     """The probability that the passages do not hold the answer, 0..1."""
-    seen = signs(reading, question, evidence)
+    return weighed(signs(reading, question, evidence))
+
+
+def weighed(seen: Signs) -> float:
+    """The probability that these signs speak for, 0..1."""
     odds = _BIAS + sum(getattr(_WEIGHTS, name) * getattr(seen, name) for name in Signs.__dataclass_fields__)
     return 1 / (1 + math.exp(-odds))

@@ -28,6 +28,7 @@ __all__ = [
     "asks_for_words",
     "choice_schema",
     "in_another_row",
+    "only_repeats",
     "place_of",
     "read",
 ]
@@ -44,6 +45,8 @@ _DATA_ROW = re.compile(r"^[^|:\n]{1,60}: [^|\n]*\| [^|:\n]{1,60}:.*$", re.MULTIL
 _MOST = 0.6  # share of the words that carry meaning
 _LEAST_LISTED = 3
 _BETWEEN = ("and", "or", "the", "a", "an", "as", "well", "und", "oder")
+_UNTOLD = 0.65  # of an engine that gives no probabilities: what others say in the middle
+_ANSWER_BEGINS = r'"answer"\s*:\s*"'
 _NONE_WORDS = frozenset(["", "none", "n/a", "unknown", "not stated", "not given"])
 _OPEN = re.compile(
     r"^\W*(?:(?:and|but|so|please|can you|could you)\W+)*"
@@ -62,6 +65,7 @@ class Reading:
 
     words: str  # "" where it says that the passages do not hold the answer
     none: float  # the probability it gave to that, 0..1
+    sure: float = 1.0  # and to the least likely token of the words, 0..1 (1 where code found them); of none the rest
 
 
 def choice_schema(choices: Sequence[str]) -> dict[str, Any]:
@@ -87,6 +91,19 @@ def asks_for_words(question: str) -> bool:
     return not _OPEN.match(question)
 
 
+def only_repeats(words: str, question: str) -> bool:
+    """Whether the question already says all of these words: then they are no answer to it.
+
+    Example:
+        >>> only_repeats("a strip of tape", "What is written on the strip of tape?")
+        True
+        >>> only_repeats("symbols on the tape", "What is written on the strip of tape?")
+        False
+    """
+    said = set(content_words(words))
+    return bool(said) and said <= set(content_words(question))
+
+
 def read(text: str, whole: Mapping[str, Any]) -> Reading:
     """What stands in the model's JSON, and the probability of "none".
 
@@ -97,10 +114,12 @@ def read(text: str, whole: Mapping[str, Any]) -> Reading:
     words = _words(text)
     if words.casefold().strip(" .") in _NONE_WORDS:
         words = ""
-    none = _none_probability((whole.get("logprobs") or {}).get("content") or [], said=words)
+    tokens = (whole.get("logprobs") or {}).get("content") or []
+    none = _none_probability(tokens, said=words)
     if none is None:
         none = 0.9 if not words else 0.02  # about what engines that give probabilities say
-    return Reading(words=words, none=none)
+    sure = _least_likely(tokens) if tokens else _UNTOLD
+    return Reading(words=words, none=none, sure=sure if words else 1 - none)
 
 
 def in_another_row(words: str, question: str, evidence: Sequence[Evidence]) -> bool:
@@ -163,7 +182,7 @@ def _words(text: str) -> str:
     try:
         return strip_marks(str(json.loads(text)["answer"])).strip()
     except (json.JSONDecodeError, KeyError, TypeError):
-        cut = re.search(r'"answer"\s*:\s*"((?:[^"\\]|\\.)*)', text)
+        cut = re.search(rf'{_ANSWER_BEGINS}((?:[^"\\]|\\.)*)', text)
         return cut.group(1).strip() if cut else ""
 
 
@@ -174,13 +193,26 @@ def _none_probability(tokens: Sequence[Mapping[str, Any]], *, said: str) -> floa
     """
     before = ""
     for token in tokens:
-        if re.search(r'"answer"\s*:\s*"$', before):
+        if re.search(rf"{_ANSWER_BEGINS}$", before):
             likely = [(str(item["token"]), float(item["logprob"])) for item in token.get("top_logprobs", [])]
             chosen = str(token.get("token", "")) if said else None
             likely_none = (p for text, p in likely if text != chosen and _begins_none(text))
             return min(1.0, sum(map(math.exp, likely_none))) if likely else None
         before += str(token.get("token", ""))
     return None
+
+
+def _least_likely(tokens: Sequence[Mapping[str, Any]]) -> float:
+    """The probability of the token of the answer that the model was least sure of."""
+    before, least = "", 1.0
+    for token in tokens:
+        text = str(token.get("token", ""))
+        if re.search(_ANSWER_BEGINS, before):
+            if '"' in text and before[-1] != "\\":
+                break
+            least = min(least, math.exp(float(token.get("logprob", 0.0))))
+        before += text
+    return least
 
 
 def _begins_none(token: str) -> bool:

@@ -298,3 +298,10 @@ def test_a_none_that_is_not_believed_is_asked_again() -> None:
     assert answer.words == "412,300 crowns"
     reads = [body["purpose"] for kind, _run, body, _contents in house.ledger.events if kind == "model_call"]
     assert reads == ["plan", "read", "read", "answer"]
+
+
+def test_words_that_only_repeat_the_question_are_no_answer_but_their_place_may_hold_one() -> None:
+    house = _house([FIRST[0], '{"answer": "the trust"}', FIRST[2]])
+    answer = house.ask("What did the trust earn from visitors in 2023?")
+    assert answer.words == "" and "412,300" in answer.text and answer.citations
+    assert "in plain sentences" in str(house.model.asked[-1][-1].content)

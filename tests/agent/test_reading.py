@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from agent.cells import cell_for
-from agent.doubt import doubt
+from agent.doubt import Signs, doubt, weighed
 from agent.evidence import Evidence
 from agent.figures import figure_for, with_figure
 from agent.reading import Reading, as_it_stands, asks_for_words, in_another_row, place_of, read
@@ -49,7 +50,11 @@ def evidence(*texts: str, heading: str = "") -> list[Evidence]:
 
 def metadata(*tokens: tuple[str, dict[str, float]]) -> dict[str, Any]:
     content = [
-        {"token": token, "top_logprobs": [{"token": text, "logprob": value} for text, value in top.items()]}
+        {
+            "token": token,
+            "logprob": top.get(token, 0.0),
+            "top_logprobs": [{"token": text, "logprob": value} for text, value in top.items()],
+        }
         for token, top in tokens
     ]
     return {"logprobs": {"content": content}}
@@ -59,7 +64,17 @@ def test_the_probability_of_none_is_that_of_its_first_token() -> None:
     head: list[tuple[str, dict[str, float]]] = [('{"', {}), ("answer", {}), ('":', {}), (' "', {})]
     said = read('{"answer": "15 hours"}', metadata(*head, ("15", {"15": -0.1054, "none": -2.3026, "No": -20.0})))
     assert said.words == "15 hours" and said.none == pytest.approx(0.1, abs=1e-3)
-    assert read('{"answer": "None."}', metadata(*head, ("None", {"None": 0.0}))) == Reading(words="", none=1.0)
+    assert read('{"answer": "None."}', metadata(*head, ("None", {"None": 0.0}))) == Reading(
+        words="", none=1.0, sure=0.0
+    )
+
+
+def test_how_sure_the_words_are_is_that_of_the_least_likely_of_their_tokens() -> None:
+    head: list[tuple[str, dict[str, float]]] = [('{"', {}), ("answer", {}), ('":', {}), (' "', {})]
+    likely = [("15", {"15": math.log(0.9)}), (" \\", {}), ('"hours', {'"hours': math.log(0.4)}), ('"}', {'"}': -9.0})]
+    assert read('{"answer": "15 \\"hours"}', metadata(*head, *likely)).sure == pytest.approx(0.4)
+    assert read('{"answer": "15"}', metadata(*head, likely[0], likely[3])).sure == pytest.approx(0.9)
+    assert 0.5 < read('{"answer": "15"}', {}).sure < 0.9  # an engine that gives no probabilities
 
 
 def test_a_word_that_begins_like_none_is_not_none() -> None:
@@ -82,6 +97,23 @@ def test_doubt_grows_with_none_with_names_that_are_nowhere_and_with_words_that_a
     assert plain < doubt(Reading(words="3 trucks", none=0.8), "How many trucks were used?", given)
     assert plain < doubt(Reading(words="nine trucks", none=0.1), "How many trucks were used?", given)
     assert plain < doubt(Reading(words="3 trucks", none=0.1), "How many trucks were used in Skarnholm?", given)
+    assert plain < doubt(Reading(words="3 trucks", none=0.1, sure=0.5), "How many trucks were used?", given)
+
+
+def test_what_other_documents_say_too_is_doubted_less_the_same_document_twice_is_not() -> None:
+    given = evidence(MEMO, "They used 3 trucks.", "It was done with 3 trucks.")
+
+    def doubted(documents: str) -> float:
+        papers = [replace(item, document_digest=one) for item, one in zip(given, documents, strict=False)]
+        return doubt(Reading(words="3 trucks", none=0.1), "How many trucks were used?", papers)
+
+    assert doubted("a") == doubted("aaa") > doubted("ab") > doubted("abc")
+
+
+@pytest.mark.parametrize("sign", Signs.__dataclass_fields__)
+def test_every_sign_raises_the_doubt(sign: str) -> None:
+    nothing = Signs(**dict.fromkeys(Signs.__dataclass_fields__, 0.0))
+    assert weighed(replace(nothing, **{sign: 1.0})) > weighed(nothing)
 
 
 def test_a_list_is_taken_as_the_passage_has_it() -> None:

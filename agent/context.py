@@ -85,7 +85,8 @@ class RunContext:
     leads: list[str] = field(default_factory=list)  # what was searched for next, where one search was not enough
     tool: str = ""
     written: str = ""  # what a person has seen of the answer so far
-    doubt: float | None = None  # the probability that no passage holds the answer; see `agent.reading`
+    doubt: float | None = None  # the probability that no passage holds the answer; see `agent.doubt`
+    signs: Mapping[str, float] = field(default_factory=dict)  # what it was weighed from
     words: str = ""  # the fewest words that are the answer, as they stand in a passage
     ask_person: Person = nobody
     tool_calls: dict[str, int] = field(default_factory=dict)  # how often each tool was let through in this run
@@ -167,6 +168,7 @@ class Part:
     refused: str = ""  # why there is no more than this sentence
     words: str = ""
     doubt: float | None = None
+    signs: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, context: RunContext, text: str, *, refused: str = "") -> Part:
@@ -178,4 +180,5 @@ class Part:
             refused=refused,
             words=context.words,
             doubt=context.doubt,
+            signs=context.signs,
         )

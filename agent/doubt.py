@@ -7,6 +7,7 @@ questions: decision 0003 and `wherefrom bench answers`.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,17 +15,18 @@ from agent.comparison import laid_side_by_side
 from agent.evidence import Evidence
 from agent.grounding import coverage, support
 from agent.hops import chain
-from agent.mismatch import mismatch
+from agent.mismatch import Mismatch, mismatch
 from agent.reading import Reading, in_another_row, place_of
-from agent.words import folded, stands_in
+from agent.words import content_words, folded, stands_in
 
-__all__ = ["DOUBT_THRESHOLD", "Signs", "doubt", "signs", "weighed"]
+__all__ = ["DOUBT_THRESHOLD", "Signs", "doubt", "signs", "weighed", "why"]
 
 DOUBT_THRESHOLD = 0.6
 _BIAS = -2.25
 _NEVER, _ALWAYS = 0.0001, 0.995
 _NEARLY_ALL = 0.8
 _ENOUGH = 2  # documents that agree with a first one
+_WORD = re.compile(r"\w+(?:[-'’.]\w+)*")
 _YES_NO = frozenset(["yes", "no", "ja", "nein", "true", "false"])
 
 
@@ -50,6 +52,23 @@ _WEIGHTS = Signs(
 
 def signs(reading: Reading, question: str, evidence: Sequence[Evidence]) -> Signs:
     """What code and model see."""
+    return _looked_at(reading, question, evidence)[0]
+
+
+def why(reading: Reading, question: str, evidence: Sequence[Evidence]) -> str:
+    """What a person is told where the doubt is too large: which word of the question kept the answer back."""
+    found = _looked_at(reading, question, evidence)[1] or Mismatch()
+    strangers = [f"“{word}”" for word in _WORD.findall(question) if found.strangers & set(content_words(word))]
+    if found.negated:
+        return "The question denies something that the nearest passage does not deny."
+    if found.opposite:
+        return "The nearest passage says the opposite of a word of the question."
+    if strangers:
+        return f"The nearest passage does not speak of {' and '.join(dict.fromkeys(strangers))}."
+    return "The passages that were found do not hold the answer."
+
+
+def _looked_at(reading: Reading, question: str, evidence: Sequence[Evidence]) -> tuple[Signs, Mismatch | None]:
     none = min(max(reading.none, _NEVER), _ALWAYS)
     there = bool(reading.words) and reading.words.casefold().strip(" .") not in _YES_NO
     exact = place_of(reading.words, question, evidence) if there else None
@@ -58,7 +77,7 @@ def signs(reading: Reading, question: str, evidence: Sequence[Evidence]) -> Sign
     linked = chain(question, place, evidence) if place is not None else []
     found = mismatch(question, reading.words, place, map(_whole, linked)) if place is not None else None
     together = ["\n".join(map(_whole, [place, *linked]))] if place is not None and linked else []
-    return Signs(
+    seen = Signs(
         none=math.log(none / (1 - none)),
         uncovered=1 - coverage(question, [*map(_whole, evidence), *together]),
         nowhere=float(there and elsewhere),
@@ -69,6 +88,7 @@ def signs(reading: Reading, question: str, evidence: Sequence[Evidence]) -> Sign
         unsure=1 - reading.sure,
         alone=_alone(reading.words, evidence) if there else 1.0,
     )
+    return seen, found
 
 
 def _alone(words: str, evidence: Sequence[Evidence]) -> float:

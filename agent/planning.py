@@ -62,7 +62,7 @@ class Planner:
         step = context.plan[len(context.parts)]
         tool = self._table[step.tool]
         context.tool, context.request = tool.name, step.request
-        context.words, context.doubt = "", None
+        context.words, context.doubt, context.signs = "", None, {}
         if context.parts:
             context.exchange.append(Prompted(role="user", content=_NEXT.format(request=step.request)))
         if context.exchange[-1].role == "user":

@@ -45,6 +45,7 @@ class Asked:
     refused: bool
     read: str = ""  # what the model copied, whether it was believed or not
     doubt: float | None = None
+    signs: Mapping[str, float] = field(default_factory=dict)  # what the doubt was weighed from
     found: tuple[str, ...] = ()  # by the first search, best first
     given: tuple[str, ...] = ()  # to the model, in the order it was given
     citations: tuple[dict[str, Any], ...] = ()  # {sources, verbatim, given}
@@ -57,6 +58,11 @@ class Asked:
     def said(self) -> str:
         """What is scored: the words, else the sentence without its marks; nothing where it was refused."""
         return "" if self.refused else self.words or _MARK.sub("", self.text).strip()
+
+    @property
+    def weighed(self) -> dict[str, float]:
+        """The doubt with its signs; nothing where it was refused before anything was read."""
+        return {"doubt": self.doubt, **self.signs} if self.doubt is not None and self.signs else {}
 
     def to_dict(self) -> dict[str, Any]:
         """For keeping."""
@@ -150,6 +156,7 @@ class Asker:
             refused=answer.refused,
             read=self._read(),
             doubt=self._events.last("grounding", "doubt"),
+            signs=self._events.last("grounding", "signs") or {},
             found=self._keys([hit.passage.document_id for hit in (self._library.searches or [[]])[0]]),
             given=tuple(dict.fromkeys(given)),
             citations=tuple(self._checked(citation, given) for citation in answer.citations),

@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.answers_assistant import Asked
 from benchmarks.answers_citations import citations
-from benchmarks.answers_scores import contains_all, share
+from benchmarks.answers_scores import contains_all, share, told_apart
 from benchmarks.answers_set import Question, QuestionSet, Sources
 
 __all__ = ["GIVEN", "NOISE", "read_set", "report"]
@@ -53,7 +53,8 @@ def report(asked: Sequence[tuple[Question, Asked]]) -> dict[str, Any]:
         }
     negative = [row for question, row in asked if question.group == _group(1.0)]
     found["negative_rejection"] = {"questions": len(negative), "refused": share([float(r.refused) for r in negative])}
-    return {**found, "citations": citations(asked)}
+    apart = told_apart([(not question.answers, row.weighed) for question, row in asked])
+    return {**found, "citations": citations(asked), "told_apart": apart}
 
 
 def _draw(row: dict[str, Any], noise: float) -> tuple[list[str], list[str]] | None:

@@ -9,10 +9,24 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Judged", "best", "contains_all", "exact", "f1", "fitted_threshold", "normalised", "share", "tradeoff"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "Judged",
+    "best",
+    "contains_all",
+    "exact",
+    "f1",
+    "fitted_threshold",
+    "normalised",
+    "share",
+    "told_apart",
+    "tradeoff",
+]
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = frozenset(string.punctuation)
@@ -92,6 +106,30 @@ def fitted_threshold(rows: Sequence[Judged], most_false: float = MOST_FALSE) -> 
         return None
     fitting = [point for point in tradeoff(rows) if (point["false_refusals"] or 0.0) <= most_false]
     return fitting[0]["threshold"] if fitting else THRESHOLDS[-1]
+
+
+def told_apart(rows: Sequence[tuple[bool, Mapping[str, float]]]) -> dict[str, float]:
+    """How well each sign tells unanswerable questions from the others: the area under its ROC curve, 0.5 is chance.
+
+    Args:
+        rows: Whether it is unanswerable, and the signs by name; rows without signs are left out.
+    Example:
+        >>> told_apart([(True, {"unsure": 0.9}), (True, {"unsure": 0.4}), (False, {"unsure": 0.4}), (False, {})])
+        {'unsure': 0.75}
+    """
+    unanswerable, answerable = ([signs for kind, signs in rows if signs and kind is wanted] for wanted in (True, False))
+    if not unanswerable or not answerable:
+        return {}
+    return {
+        name: _area(np.array([row[name] for row in unanswerable]), np.array([row[name] for row in answerable]))
+        for name in unanswerable[0]
+    }
+
+
+def _area(higher: NDArray[np.float64], lower: NDArray[np.float64]) -> float:
+    """The chance that one of the first lies above one of the second, halves for ties (Mann and Whitney)."""
+    above = higher[:, None] - lower
+    return round(float((above > 0).mean() + (above == 0).mean() / 2), 4)
 
 
 def _at(rows: Sequence[Judged], threshold: float) -> dict[str, float | None]:

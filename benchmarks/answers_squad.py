@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.answers_assistant import Asked
 from benchmarks.answers_citations import citations
-from benchmarks.answers_scores import Judged, best, fitted_threshold, share, tradeoff
+from benchmarks.answers_scores import Judged, best, fitted_threshold, share, told_apart, tradeoff
 from benchmarks.answers_set import Question, QuestionSet, Sources, half_of
 from benchmarks.plot import Line, plot_shares
 
@@ -64,6 +64,7 @@ def report(asked: Sequence[tuple[Question, Asked]]) -> dict[str, Any]:
         "exact_all": share([one for one, _f1 in scores] + right),
         "f1_all": share([f1 for _exact, f1 in scores] + right),
         "citations": citations(asked),
+        "told_apart": told_apart([(not question.answers, row.weighed) for question, row in asked]),
         "calibrated": _calibrated(asked, judged),
         "tradeoff": tradeoff(list(judged.values())),
     }

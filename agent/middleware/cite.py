@@ -64,7 +64,7 @@ class CiteMiddleware(AgentMiddleware[Any, RunContext]):
     def _check(self, context: RunContext, part: Part) -> None:
         if part.refused:
             if part.doubt is not None:
-                self._record(context, {"refused": True, "doubt": round(part.doubt, 6)})
+                self._record(context, {"refused": True, **_doubt(part)})
             return
         with context.step("check") as shown:
             checked = check_answer(part.text, context.board.items, part.request, words=copied(part.words))
@@ -78,7 +78,7 @@ class CiteMiddleware(AgentMiddleware[Any, RunContext]):
                 context,
                 {
                     "refused": refused,
-                    "doubt": None if part.doubt is None else round(part.doubt, 6),
+                    **_doubt(part),
                     "sentences": [
                         {"sources": list(sentence.numbers), "support": round(sentence.support, 4)}
                         for sentence in checked.sentences
@@ -99,6 +99,13 @@ class CiteMiddleware(AgentMiddleware[Any, RunContext]):
 
     def _record(self, context: RunContext, body: dict[str, Any]) -> None:
         self._ledger.append(kind="grounding", run=context.run, body=body)
+
+
+def _doubt(part: Part) -> dict[str, Any]:
+    """The doubt, and the signs it was weighed from: a reader of the record can weigh them again."""
+    if part.doubt is None:
+        return {"doubt": None}
+    return {"doubt": round(part.doubt, 6), "signs": {name: round(value, 4) for name, value in part.signs.items()}}
 
 
 def _words_alone(context: RunContext, part: Part) -> str:

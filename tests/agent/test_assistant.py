@@ -305,3 +305,12 @@ def test_words_that_only_repeat_the_question_are_no_answer_but_their_place_may_h
     answer = house.ask("What did the trust earn from visitors in 2023?")
     assert answer.words == "" and "412,300" in answer.text and answer.citations
     assert "in plain sentences" in str(house.model.asked[-1][-1].content)
+
+
+def test_a_refusal_names_the_word_that_kept_it_back_and_its_signs_are_on_record() -> None:
+    house = _house([FIRST[0], '{"answer": "412,300 crowns"}'])
+    answer = house.ask("What did the trust earn from visitors of Torsvik in 2025?")
+    assert answer.refused and "“Torsvik”" in answer.reason and "“2025”" in answer.reason
+    [body] = [body for kind, _run, body, _contents in house.ledger.events if kind == "grounding"]
+    assert body["signs"]["strangers"] == 1 and body["doubt"] > 0.6
+    assert "Torsvik" not in str(body)  # what was asked stays among what can be erased

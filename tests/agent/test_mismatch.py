@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.doubt import DOUBT_THRESHOLD, doubt
+from agent.doubt import DOUBT_THRESHOLD, doubt, why
 from agent.mismatch import mismatch, missing_names
 from agent.reading import Reading
 from tests.agent.test_reading import evidence
@@ -113,3 +113,17 @@ def test_a_denial_in_a_title_is_none() -> None:
     assert not mismatch("Who sold A Lamp Without Oil?", "Lund", place).negated
     assert not mismatch('Who sold "a lamp without oil"?', "Lund", place).negated
     assert mismatch("Who sold it without a licence?", "Lund", place).negated
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("Who lit the lamp on Torsvik in 1911?", "does not speak of “Torsvik”."),
+        ("Who did not light the lamp?", "denies something"),
+        ("By how much did the number of visitors decrease?", "the opposite"),
+        ("Who lit the lamp?", "do not hold the answer"),
+    ],
+)
+def test_a_person_is_told_what_kept_the_answer_back(question: str, told: str) -> None:
+    words = "visitors" if "visitors" in question else "Oda Brandt"
+    assert told in why(Reading(words=words, none=0.3), question, evidence(KEEPERS))

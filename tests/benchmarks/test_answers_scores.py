@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.answers_assistant import Asked
 from benchmarks.answers_citations import citations
-from benchmarks.answers_scores import Judged, best, contains_all, fitted_threshold, tradeoff
+from benchmarks.answers_scores import Judged, best, contains_all, fitted_threshold, told_apart, tradeoff
 from benchmarks.answers_set import Question
 
 
@@ -88,3 +88,13 @@ def test_what_is_scored_are_the_words_else_the_sentence_without_marks() -> None:
     assert Asked(text="It was 1920. [1]", words="1920", refused=False).said == "1920"
     assert Asked(text="It was 1920. [1]", words="", refused=False).said == "It was 1920."
     assert Asked(text="Your documents do not say this.", words="1920", refused=True).said == ""
+
+
+def test_signs_that_tell_the_kinds_apart_are_told_from_those_that_do_not() -> None:
+    def row(unanswerable: bool, doubt: float | None) -> tuple[bool, dict[str, float]]:
+        asked = Asked(text="", words="", refused=unanswerable, doubt=doubt, signs={"alone": 1.0})
+        return unanswerable, asked.weighed
+
+    rows = [row(True, 0.9), row(True, 0.6), row(False, 0.1), row(False, 0.7), row(True, None)]
+    assert told_apart(rows) == {"doubt": 0.75, "alone": 0.5}
+    assert told_apart(rows[2:]) == {}  # of one kind there is nothing to tell it from

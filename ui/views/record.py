@@ -58,6 +58,18 @@ _FOLDED = ("prompt", "passage", "output")  # long, or already shown elsewhere
 LONG_TEXT = 1500
 
 
+_CLEARLY = 0.5
+_SIGNS = {
+    "uncovered": "words of the question stand in no passage",
+    "nowhere": "the words that were read stand in no passage",
+    "negated": "the question denies what the passage does not",
+    "opposite": "the passage says the opposite",
+    "strangers": "a name or year stands nowhere near",
+    "apart": "the sentence lacks words of the question",
+    "unsure": "the model was unsure of the words",
+}  # of `agent.doubt`; that one document alone says it speaks against nothing
+
+
 def record_html(record: Record, names: Mapping[int, str] | None = None) -> str:
     """The whole record, every text in it escaped. `names` are those of documents that events know by number."""
     events = [event.model_copy(update={"body": _named(event.body, names or {})}) for event in record.events]
@@ -110,11 +122,20 @@ def _line(event: EventRow) -> str:
         case "retrieval" if isinstance(body.get("given"), list) and body["given"]:
             return fields_html(body["given"])
         case "grounding":
-            doubt = body.get("doubt")
-            return esc(f"The model's doubt that the passages answer the question: {doubt}") if doubt is not None else ""
+            return esc(_doubt(body))
         case "answer" | "stopped":
             return esc(_words("Refused." if body.get("refused") else "", _cited(body)))
     return ""
+
+
+def _doubt(body: Mapping[str, Any]) -> str:
+    """The probability that the passages do not hold the answer, and the signs that speak for it."""
+    if not isinstance(body.get("doubt"), float | int):
+        return ""
+    signs = body.get("signs")
+    seen = [words for name, words in _SIGNS.items() if isinstance(signs, dict) and signs.get(name, 0) >= _CLEARLY]
+    told = f": {', '.join(seen)}" if seen else ""
+    return f"Doubt that the passages hold the answer {body['doubt']:.2f}{told}"
 
 
 def _cited(body: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ import math
 import random
 import re
 import statistics
+import tempfile
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -24,7 +25,9 @@ from typing import Any
 from benchmarks.marks_text_plot import plot_curve
 from benchmarks.marks_text_writer import TextWriter, key_of
 from benchmarks.sets import data_folder
+from provenance.database import open_database, sqlite_url
 from provenance.errors import AppError
+from provenance.fingerprint import FingerprintIndex
 from provenance.textmark.detector import LEVEL, TextMarkDetector
 from provenance.textmark.keys import TextMarkKey
 from provenance.textmark.marker import STRENGTH
@@ -35,6 +38,7 @@ __all__ = ["human_texts", "replaced", "run"]
 LONG = 200  # tokens: from here on a text must be found
 LENGTHS = (50, 100, 150, 200, 250, 300)  # tokens
 HUMAN_KEYS = 24
+HUMAN_PIECES = 1000
 
 
 def run(
@@ -86,6 +90,7 @@ def run(
         "found_first_200_tokens_after_a_fifth_replaced": _found(
             long, LONG, lambda row: replaced(_first(row, LONG), spare, 0.2, row["i"])
         ),
+        **_recognised(long, human, spare),
         "found_half_among_human_text": _found(long, None, lambda row: _among(row, human)),
         "ended_in_circles": {
             name: sum(row["finish"] == "circles" for row in rows)
@@ -139,7 +144,7 @@ def _false_alarms(texts: list[str], tokens: int, seed: int) -> dict[str, Any]:
     words = round(tokens * 0.75)  # English has about three words in four tokens
     pieces = [" ".join(piece) for text in texts for piece in _cut(text.split(), words)]
     random.Random(seed).shuffle(pieces)
-    pieces = pieces[:1000]
+    pieces = pieces[:HUMAN_PIECES]
     per_key = []
     for number in range(HUMAN_KEYS):
         key = _Remembering(key_of(seed, 1_000_000 + number).secret)
@@ -181,6 +186,26 @@ def _p_value(row: dict[str, Any], text: str | None = None) -> float:
     """Of the text under its own key; of another text under that key, where one is given."""
     look = TextMarkDetector(lambda: [key_of(row["seed"], row["i"])]).read(row["text"] if text is None else text)
     return 1.0 if look is None else look.p_value
+
+
+def _recognised(rows: list[dict[str, Any]], human: list[str], spare: list[str]) -> dict[str, Any]:
+    """What the fingerprints of the recorded answers tell, for the edited text and for human text beside the mark."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = open_database(sqlite_url(Path(folder) / "fingerprints.db"))
+        index = FingerprintIndex(database)
+        for row in rows:
+            index.add(str(row["i"]), row["text"])
+        edited = [(row, replaced(row["text"], spare, 0.2, row["i"])) for row in rows]
+        resembles = [any(match.run == str(row["i"]) for match in index.match(text)[:1]) for row, text in edited]
+        either = [known or _p_value(row, text) <= LEVEL for known, (row, text) in zip(resembles, edited, strict=True)]
+        pieces = [" ".join(words) for text in human for words in _cut(text.split(), round(LONG * 0.75))][:HUMAN_PIECES]
+        strangers = [bool(index.match(piece)) for piece in pieces]
+        database.close()
+    return {
+        "matched_after_a_fifth_replaced": sum(resembles) / max(1, len(rows)),
+        "found_or_matched_after_a_fifth_replaced": sum(either) / max(1, len(rows)),
+        "human_texts_matched": {"texts": len(pieces), "share": sum(strangers) / max(1, len(pieces))},
+    }
 
 
 def _among(row: dict[str, Any], human: list[str]) -> str:

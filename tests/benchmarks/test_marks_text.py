@@ -42,6 +42,8 @@ def test_what_was_written_is_reported_without_a_model(
     assert found["texts"] == 3 and found["found_of_200_tokens_and_more"]["share"] == 1.0
     assert found["found_of_200_tokens_and_more"]["texts"] == 2 and found["found_shorter"]["texts"] == 1
     assert found["unmarked_called_marked"]["share"] == 0.0
+    assert found["matched_after_a_fifth_replaced"] == found["found_or_matched_after_a_fifth_replaced"] == 1.0
+    assert found["human_texts_matched"]["share"] == 0.0 and found["human_texts_matched"]["texts"] > 0
     assert found["ended_in_circles"] == {"marked": 1, "unmarked": 0}
     assert found["perplexity_pairs"] == 1 and round(found["perplexity_ratio"], 3) == 1.649  # e to the 0.5
     assert Path(found["curve"]).read_text(encoding="utf-8").startswith("<svg")

@@ -14,6 +14,7 @@ from ui.views.words import count, esc, plain, shorten
 
 __all__ = ["draw_collections", "draw_destination", "draw_filter", "names_by_document", "tags_html"]
 
+_OPEN = "collection.open"
 _NEW, _NAME, _INSIDE = "collection.new", "collection.name", "collection.documents"
 _INTO, _FILTER = "library.into", "library.collection"
 _LONGEST = 80
@@ -24,14 +25,16 @@ def draw_collections(
 ) -> None:
     """A button that unfolds the collections. `listed` are the documents that the list shows, to be put in at once."""
     label = f"Collections ({len(rows)})" if rows else "Collections"
-    with st.popover(label, key="collection.open", icon=":material/folder_special:", type="tertiary"):
+    # With its state on the server, so that it can be closed when a dialog opens over it.
+    with st.popover(label, key=_OPEN, icon=":material/folder_special:", type="tertiary", on_change="rerun"):
         with st.form("collection.form", border=False, clear_on_submit=True):
             st.text_input("New collection", key=_NEW, max_chars=_LONGEST, placeholder="Lease 2024")
             make = partial(_make, services)
             st.form_submit_button("Make it", key="collection.make", on_click=_tried, args=(make,))
         for row in rows:
             told = f"{plain(shorten(row.name, 60))} · {count(len(row.documents), 'document')}"
-            if st.button(told, key=f"collection.edit.{row.id}", type="tertiary", help="Choose its documents"):
+            edit, hint = f"collection.edit.{row.id}", "Choose its documents"
+            if st.button(told, key=edit, type="tertiary", help=hint, on_click=_close):
                 _edit(services, row, {document.id: document.name for document in documents}, listed)
 
 
@@ -118,6 +121,10 @@ def _save(services: PageServices, row: CollectionRow) -> None:
         services.engine.change_collection(row.name, add=add, remove=remove)
     if name != row.name:
         services.engine.rename_collection(row.name, name)
+
+
+def _close() -> None:
+    st.session_state[_OPEN] = False
 
 
 def _make(services: PageServices) -> None:

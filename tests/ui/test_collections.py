@@ -114,8 +114,8 @@ def test_the_page_makes_fills_shows_and_narrows(engine: FakeEngine) -> None:  # 
     at.text_input(key="collection.new").set_value("Wind")
     at.button(key="collection.make").click().run()
     assert [row.name for row in engine.collections()] == ["Wind"]
+    assert at.session_state["collection.open"] is True  # its documents are chosen next
     at.text_input(key="library.filter").set_value("pdf").run()
-    at.session_state["collection.open"] = True
     at.button(key="collection.edit.1").click().run()
     assert at.session_state["collection.open"] is False  # the dialog does not lie over an open list
     at.button(key="collection.listed").click().run()

@@ -83,7 +83,9 @@ def _edit(services: PageServices, row: CollectionRow, names: Mapping[int, str], 
     more = sorted({*listed} - {*row.documents})
     st.text_input("Name", value=row.name, key=_NAME, max_chars=_LONGEST)
     inside = [id_ for id_ in row.documents if id_ in names]
-    st.multiselect("Documents", list(names), default=inside, key=_INSIDE, format_func=lambda id_: names[id_])
+    st.multiselect(
+        "Documents", list(names), default=inside, key=_INSIDE, format_func=names.__getitem__, placeholder="Choose some"
+    )
     pressed = [
         st.button(
             f"Add {count(len(more), 'more document')} that the list shows",
@@ -129,6 +131,7 @@ def _close() -> None:
 
 def _make(services: PageServices) -> None:
     services.engine.make_collection(str(st.session_state[_NEW]))
+    st.session_state[_OPEN] = True  # its documents are chosen next; the new label would have closed the list
 
 
 def _tried(call: Callable[[], object]) -> None:

@@ -67,7 +67,7 @@ def test_ask_as_json_has_the_promised_fields(run: Run) -> None:
 def test_a_question_that_the_documents_do_not_answer_ends_with_status_one(run: Run) -> None:
     status, out, _ = run("ask", "Who painted the sky?", "--json")
     assert status == 1 and _object(out)["refused"] is True
-    assert "Nearest in your documents:" in run("ask", "Who painted the brake disc?")[1]
+    assert "No passage answers this.\nNearest in your documents:" in run("ask", "Who painted the brake disc?")[1]
 
 
 def test_tables_are_shown_and_asked(run: Run) -> None:

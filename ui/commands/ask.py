@@ -105,6 +105,8 @@ def show_sources(answer: Answer, output: Output) -> None:
     for c in answer.citations:
         also = "".join(f"; also in {place(other.document, other.page_label)}" for other in c.also)
         output.line(f"  [{c.n}] {place(c.document, c.page_label)}: {_short(c.quote)}{also}")
+    if answer.refused and answer.reason.strip() not in ("", answer.text.strip()):
+        output.line(shown(answer.reason))
     if answer.refused and answer.nearest:
         output.line("Nearest in your documents:")
         for c in answer.nearest:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from agent.comparison import laid_side_by_side
 from agent.evidence import Evidence
 from agent.grounding import coverage, support
 from agent.hops import chain
-from agent.mismatch import Mismatch, mismatch
+from agent.mismatch import Mismatch, lacking, mismatch
 from agent.reading import Reading, in_another_row, place_of
-from agent.words import content_words, folded, stands_in
+from agent.words import QUESTION_WORDS, content_words, folded, stands_in
 
 __all__ = ["DOUBT_THRESHOLD", "Signs", "doubt", "signs", "weighed", "why"]
 
@@ -25,6 +25,7 @@ DOUBT_THRESHOLD = 0.6
 _BIAS = -2.25
 _NEVER, _ALWAYS = 0.0001, 0.995
 _NEARLY_ALL = 0.8
+_FEW = 3  # words that a sentence can name
 _ENOUGH = 2  # documents that agree with a first one
 _WORD = re.compile(r"\w+(?:[-'’.]\w+)*")
 _YES_NO = frozenset(["yes", "no", "ja", "nein", "true", "false"])
@@ -58,14 +59,23 @@ def signs(reading: Reading, question: str, evidence: Sequence[Evidence]) -> Sign
 def why(reading: Reading, question: str, evidence: Sequence[Evidence]) -> str:
     """What a person is told where the doubt is too large: which word of the question kept the answer back."""
     found = _looked_at(reading, question, evidence)[1] or Mismatch()
-    strangers = [f"“{word}”" for word in _WORD.findall(question) if found.strangers & set(content_words(word))]
+    asked = set(content_words(question)) - QUESTION_WORDS
+    unsaid = lacking(asked, "\n".join(map(_whole, evidence)))
     if found.negated:
         return "The question denies something that the nearest passage does not deny."
     if found.opposite:
         return "The nearest passage says the opposite of a word of the question."
-    if strangers:
-        return f"The nearest passage does not speak of {' and '.join(dict.fromkeys(strangers))}."
+    if found.strangers:
+        return f"The nearest passage does not speak of {_quoted(question, found.strangers)}."
+    if 0 < len(unsaid) <= _FEW:
+        return f"No passage that was found speaks of {_quoted(question, unsaid)}."
     return "The passages that were found do not hold the answer."
+
+
+def _quoted(question: str, words: Set[str]) -> str:
+    """These folded words as the question writes them."""
+    written = [f"“{word}”" for word in _WORD.findall(question) if words & set(content_words(word))]
+    return " or ".join(dict.fromkeys(written))
 
 
 def _looked_at(reading: Reading, question: str, evidence: Sequence[Evidence]) -> tuple[Signs, Mismatch | None]:

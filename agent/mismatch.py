@@ -20,7 +20,7 @@ from agent.grounding import coverage, sentences
 from agent.names import names_in
 from agent.words import QUESTION_WORDS, content_words, folded, word_set
 
-__all__ = ["TABLE_ROW", "Mismatch", "mismatch", "missing_names", "of_another_year"]
+__all__ = ["TABLE_ROW", "Mismatch", "lacking", "mismatch", "missing_names", "of_another_year"]
 
 TABLE_ROW = re.compile(r"^.*\S \| \S.*$", re.MULTILINE)
 _NEAR_CHARS = 200  # of text on either side of the sentence; at least one sentence
@@ -124,12 +124,13 @@ def _apart(question: str, text: str, around: str) -> float:
     Names and years may stand around it: who is spoken of is seldom named in every sentence.
     """
     asked = set(content_words(question)) - QUESTION_WORDS
-    missing = _lacking(asked, text)
-    missing -= (missing & _names(question)) - _lacking(asked, around)
+    missing = lacking(asked, text)
+    missing -= (missing & _names(question)) - lacking(asked, around)
     return len(missing) / (len(asked) + 1) if asked else 0.0
 
 
-def _lacking(asked: set[str], text: str) -> set[str]:
+def lacking(asked: set[str], text: str) -> set[str]:
+    """The folded words that do not stand in a text, in no other form either."""
     there = word_set(text)
     begun = {word[:_BEGINNING] for word in there if len(word) >= _BEGINNING}
     return {word for word in asked - there if word[:_BEGINNING] not in begun}

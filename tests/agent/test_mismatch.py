@@ -121,6 +121,7 @@ def test_a_denial_in_a_title_is_none() -> None:
         ("Who lit the lamp on Torsvik in 1911?", "does not speak of “Torsvik”."),
         ("Who did not light the lamp?", "denies something"),
         ("By how much did the number of visitors decrease?", "the opposite"),
+        ("What does the lamp cost a night?", "No passage that was found speaks of “cost” or “night”."),
         ("Who lit the lamp?", "do not hold the answer"),
     ],
 )

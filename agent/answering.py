@@ -9,7 +9,7 @@ from typing import Any
 from agent.cells import cell_for
 from agent.comparison import alternatives
 from agent.context import Part, Prompted, RunContext
-from agent.doubt import DOUBT_THRESHOLD, signs, weighed, why
+from agent.doubt import DOUBT_THRESHOLD, look, weighed, why
 from agent.figures import figure_for, with_figure
 from agent.gate import StreamGate, unwrapped
 from agent.middleware.cite import NOT_IN_DOCUMENTS
@@ -101,7 +101,7 @@ class Answerer:
             else:
                 bound = figure_for(question, context.board.items) or cell_for(question, context.board.items)
                 reading = with_figure(self._read(context, _READ.format(passages=passages, question=question)), bound)
-            seen = signs(reading, question, context.board.items)
+            seen, found = look(reading, question, context.board.items)
             context.doubt, context.signs = weighed(seen), asdict(seen)
             sure = context.doubt < DOUBT_THRESHOLD
             if sure and not reading.words and asks_for_words(question):
@@ -112,7 +112,7 @@ class Answerer:
                 context.words = reading.words
             shown["detail"] = "the passages hold it" if sure else "no passage holds it"
         if not sure:
-            return Part.of(context, NOT_IN_DOCUMENTS, refused=why(reading, question, context.board.items))
+            return Part.of(context, NOT_IN_DOCUMENTS, refused=why(question, found, context.board.items))
         if reading.words and asks_for_words(question):
             return Part.of(context, self._write(context, _SENTENCE.format(question=question, words=reading.words)))
         return Part.of(context, self._write(context, _ANSWER.format(question=question), marked=True))

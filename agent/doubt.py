@@ -19,7 +19,7 @@ from agent.mismatch import Mismatch, lacking, mismatch
 from agent.reading import Reading, in_another_row, place_of
 from agent.words import QUESTION_WORDS, content_words, folded, stands_in
 
-__all__ = ["DOUBT_THRESHOLD", "Signs", "doubt", "signs", "weighed", "why"]
+__all__ = ["DOUBT_THRESHOLD", "Signs", "doubt", "look", "weighed", "why"]
 
 DOUBT_THRESHOLD = 0.6
 _BIAS = -2.25
@@ -51,14 +51,8 @@ _WEIGHTS = Signs(
 )
 
 
-def signs(reading: Reading, question: str, evidence: Sequence[Evidence]) -> Signs:
-    """What code and model see."""
-    return _looked_at(reading, question, evidence)[0]
-
-
-def why(reading: Reading, question: str, evidence: Sequence[Evidence]) -> str:
+def why(question: str, found: Mismatch, evidence: Sequence[Evidence]) -> str:
     """What a person is told where the doubt is too large: which word of the question kept the answer back."""
-    found = _looked_at(reading, question, evidence)[1] or Mismatch()
     asked = set(content_words(question)) - QUESTION_WORDS
     unsaid = lacking(asked, "\n".join(map(_whole, evidence)))
     if found.negated:
@@ -78,23 +72,26 @@ def _quoted(question: str, words: Set[str]) -> str:
     return " or ".join(dict.fromkeys(written))
 
 
-def _looked_at(reading: Reading, question: str, evidence: Sequence[Evidence]) -> tuple[Signs, Mismatch | None]:
+def look(reading: Reading, question: str, evidence: Sequence[Evidence]) -> tuple[Signs, Mismatch]:
+    """What code and model see, and what the place of the words lacks of the question."""
     none = min(max(reading.none, _NEVER), _ALWAYS)
     there = bool(reading.words) and reading.words.casefold().strip(" .") not in _YES_NO
     exact = place_of(reading.words, question, evidence) if there else None
     place = exact or _retold(reading.words, question, evidence) if there else _nearest(question, evidence)
     elsewhere = place is None or (exact is not None and in_another_row(reading.words, question, evidence))
     linked = chain(question, place, evidence) if place is not None else []
-    found = mismatch(question, reading.words, place, map(_whole, linked)) if place is not None else None
+    found = Mismatch(apart=1.0)
+    if place is not None:
+        found = mismatch(question, reading.words, place, map(_whole, linked))
     together = ["\n".join(map(_whole, [place, *linked]))] if place is not None and linked else []
     seen = Signs(
         none=math.log(none / (1 - none)),
         uncovered=1 - coverage(question, [*map(_whole, evidence), *together]),
         nowhere=float(there and elsewhere),
-        negated=float(found is not None and found.negated),
-        opposite=float(found is not None and found.opposite),
-        strangers=float(found is not None and bool(found.strangers)),
-        apart=found.apart if found is not None else 1.0,
+        negated=float(found.negated),
+        opposite=float(found.opposite),
+        strangers=float(bool(found.strangers)),
+        apart=found.apart,
         unsure=1 - reading.sure,
         alone=_alone(reading.words, evidence) if there else 1.0,
     )
@@ -132,7 +129,7 @@ def _retold(words: str, question: str, evidence: Sequence[Evidence]) -> Evidence
 
 def doubt(reading: Reading, question: str, evidence: Sequence[Evidence]) -> float:
     """The probability that the passages do not hold the answer, 0..1."""
-    return weighed(signs(reading, question, evidence))
+    return weighed(look(reading, question, evidence)[0])
 
 
 def weighed(seen: Signs) -> float:

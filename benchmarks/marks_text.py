@@ -90,7 +90,7 @@ def run(
         "found_first_200_tokens_after_a_fifth_replaced": _found(
             long, LONG, lambda row: replaced(_first(row, LONG), spare, 0.2, row["i"])
         ),
-        **_recognised(long, human, spare),
+        **_recognised(long, human, spare, seed),
         "found_half_among_human_text": _found(long, None, lambda row: _among(row, human)),
         "ended_in_circles": {
             name: sum(row["finish"] == "circles" for row in rows)
@@ -141,10 +141,7 @@ def replaced(text: str, spare: list[str], share: float, seed: int) -> str:
 
 def _false_alarms(texts: list[str], tokens: int, seed: int) -> dict[str, Any]:
     """How often human text of that length is called ours, over many keys."""
-    words = round(tokens * 0.75)  # English has about three words in four tokens
-    pieces = [" ".join(piece) for text in texts for piece in _cut(text.split(), words)]
-    random.Random(seed).shuffle(pieces)
-    pieces = pieces[:HUMAN_PIECES]
+    pieces = _pieces(texts, tokens, seed)
     per_key = []
     for number in range(HUMAN_KEYS):
         key = _Remembering(key_of(seed, 1_000_000 + number).secret)
@@ -157,6 +154,14 @@ def _false_alarms(texts: list[str], tokens: int, seed: int) -> dict[str, Any]:
         "rate": sum(per_key) / (HUMAN_KEYS * max(1, len(pieces))),
         "worst_key": max(per_key) / max(1, len(pieces)),
     }
+
+
+def _pieces(texts: list[str], tokens: int, seed: int) -> list[str]:
+    """Human text of that length, drawn by the seed."""
+    words = round(tokens * 0.75)  # English has about three words in four tokens
+    pieces = [" ".join(piece) for text in texts for piece in _cut(text.split(), words)]
+    random.Random(seed).shuffle(pieces)
+    return pieces[:HUMAN_PIECES]
 
 
 def _cut(words: list[str], size: int) -> Iterator[list[str]]:
@@ -188,7 +193,7 @@ def _p_value(row: dict[str, Any], text: str | None = None) -> float:
     return 1.0 if look is None else look.p_value
 
 
-def _recognised(rows: list[dict[str, Any]], human: list[str], spare: list[str]) -> dict[str, Any]:
+def _recognised(rows: list[dict[str, Any]], human: list[str], spare: list[str], seed: int) -> dict[str, Any]:
     """What the fingerprints of the recorded answers tell, for the edited text and for human text beside the mark."""
     with tempfile.TemporaryDirectory() as folder:
         database = open_database(sqlite_url(Path(folder) / "fingerprints.db"))
@@ -198,7 +203,7 @@ def _recognised(rows: list[dict[str, Any]], human: list[str], spare: list[str]) 
         edited = [(row, replaced(row["text"], spare, 0.2, row["i"])) for row in rows]
         resembles = [any(match.run == str(row["i"]) for match in index.match(text)[:1]) for row, text in edited]
         either = [known or _p_value(row, text) <= LEVEL for known, (row, text) in zip(resembles, edited, strict=True)]
-        pieces = [" ".join(words) for text in human for words in _cut(text.split(), round(LONG * 0.75))][:HUMAN_PIECES]
+        pieces = _pieces(human, LONG, seed)
         strangers = [bool(index.match(piece)) for piece in pieces]
         database.close()
     return {

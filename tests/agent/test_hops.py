@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from agent.comparison import alternatives, copied, laid_side_by_side
-from agent.doubt import DOUBT_THRESHOLD, doubt, signs
+from agent.doubt import DOUBT_THRESHOLD, doubt, look
 from agent.grounding import best_span, check_answer
 from agent.hops import chain, described, further
 from agent.names import names_in
@@ -104,7 +104,7 @@ def test_names_that_stand_where_the_chain_begins_raise_no_doubt() -> None:
     film, woman = evidence(FILM, WOMAN)
     assert chain(QUESTION, woman, [film, woman]) == [film]
     found = Reading(words="1911", none=0.1)
-    assert signs(found, QUESTION, [film, woman]).strangers == 0
+    assert look(found, QUESTION, [film, woman])[0].strangers == 0
     assert doubt(found, QUESTION, [film, woman]) < DOUBT_THRESHOLD
     assert doubt(found, QUESTION, [woman]) > doubt(found, QUESTION, [film, woman])
 
@@ -112,7 +112,7 @@ def test_names_that_stand_where_the_chain_begins_raise_no_doubt() -> None:
 def test_a_passage_that_nothing_leads_to_is_still_a_strangers() -> None:
     film, other = evidence(FILM.replace("Oda Brandt", "Nils Moe"), WOMAN)
     assert chain(QUESTION, other, [film, other]) == []
-    assert signs(Reading(words="1911", none=0.3), QUESTION, [film, other]).strangers == 1
+    assert look(Reading(words="1911", none=0.3), QUESTION, [film, other])[0].strangers == 1
 
 
 class House:

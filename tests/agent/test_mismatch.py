@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.doubt import DOUBT_THRESHOLD, doubt, why
+from agent.doubt import DOUBT_THRESHOLD, doubt, look, why
 from agent.mismatch import mismatch, missing_names
 from agent.reading import Reading
 from tests.agent.test_reading import evidence
@@ -127,4 +127,5 @@ def test_a_denial_in_a_title_is_none() -> None:
 )
 def test_a_person_is_told_what_kept_the_answer_back(question: str, told: str) -> None:
     words = "visitors" if "visitors" in question else "Oda Brandt"
-    assert told in why(Reading(words=words, none=0.3), question, evidence(KEEPERS))
+    given = evidence(KEEPERS)
+    assert told in why(question, look(Reading(words=words, none=0.3), question, given)[1], given)

@@ -156,9 +156,11 @@ def test_a_model_call_says_in_one_line_which_weights_wrote_how_much() -> None:
 
 def test_a_doubt_is_shown_with_the_signs_that_speak_for_it() -> None:
     row = RunRow(run="r", kind="ask", at="2026-01-01T00:00:00Z", title="t", events=1, state="done")
-    signs = {"strangers": 1.0, "unsure": 0.2, "alone": 1.0, "none": 3.0}
+    signs = {"strangers": 1.0, "unsure": 0.2, "alone": 1.0, "none": -3.0}
     html = record_html(Record(run=row, events=[_event("grounding", refused=True, doubt=0.8214, signs=signs)]))
     assert "Doubt that the passages hold the answer 0.82: a name or year stands nowhere near</" in html
+    none = record_html(Record(run=row, events=[_event("grounding", doubt=0.9, signs={"none": 3.0})]))
+    assert "0.90: the model found no words</" in none
     older = record_html(Record(run=row, events=[_event("grounding", refused=True, doubt=0.8214)]))
     assert "hold the answer 0.82</" in older
 

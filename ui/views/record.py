@@ -56,10 +56,9 @@ _TONES = {"error": "bad", "stopped": "warn"}
 _CONTENT_NAMES = {"query": "Searched for", "output": "What the model wrote"}
 _FOLDED = ("prompt", "passage", "output")  # long, or already shown elsewhere
 LONG_TEXT = 1500
-
-
 _CLEARLY = 0.5
 _SIGNS = {
+    "none": "the model found no words",
     "uncovered": "words of the question stand in no passage",
     "nowhere": "the words that were read stand in no passage",
     "negated": "the question denies what the passage does not",

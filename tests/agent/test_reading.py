@@ -13,7 +13,7 @@ from agent.cells import cell_for
 from agent.doubt import Signs, doubt, weighed
 from agent.evidence import Evidence
 from agent.figures import figure_for, with_figure
-from agent.reading import Reading, as_it_stands, asks_for_words, in_another_row, place_of, read
+from agent.reading import Reading, as_it_stands, asks_for_words, in_another_row, only_repeats, place_of, read
 from retrieval.passage import Passage
 
 MEMO = """\
@@ -114,6 +114,12 @@ def test_what_other_documents_say_too_is_doubted_less_the_same_document_twice_is
 def test_every_sign_raises_the_doubt(sign: str) -> None:
     nothing = Signs(**dict.fromkeys(Signs.__dataclass_fields__, 0.0))
     assert weighed(replace(nothing, **{sign: 1.0})) > weighed(nothing)
+
+
+def test_an_echo_is_made_of_words_that_the_question_says_and_of_at_least_one() -> None:
+    asked = "What is written on the strip of tape?"
+    assert only_repeats("a strip of tape", asked)
+    assert not only_repeats("symbols on the tape", asked) and not only_repeats("", asked)
 
 
 def test_a_list_is_taken_as_the_passage_has_it() -> None:

@@ -50,6 +50,18 @@ def test_what_was_written_is_reported_without_a_model(
     assert "ms_per_token_marked" not in found, "nothing was run"
 
 
+def test_a_text_whose_mark_is_lost_is_still_matched_by_its_fingerprint(
+    people: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHEREFROM_BENCH_KEPT", str(tmp_path))
+    monkeypatch.setenv("WHEREFROM_BENCH_SECONDS", "0")
+    stranger = row(0, True, text=marked_text(key_of(0, 77), 90))  # under another key than its own
+    (tmp_path / "marks_text-none-3-0-0.jsonl").write_text(json.dumps(stranger) + "\n", encoding="utf-8")
+    found = run(data=str(people), limit=1, model="none", questions=0)
+    assert found["found_after_a_fifth_replaced"]["share"] == 0.0
+    assert found["found_or_matched_after_a_fifth_replaced"] == 1.0
+
+
 def test_a_share_of_the_words_is_replaced_and_the_same_ones_each_time() -> None:
     text = " ".join(["word"] * 1000)
     changed = replaced(text, ["other"], 0.2, 7).split()

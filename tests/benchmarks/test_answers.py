@@ -44,6 +44,7 @@ def test_every_number_comes_from_the_real_assistant(data: Path, tmp_path: Path) 
     assert squad["exact"] == 0.0 and squad["f1"] == pytest.approx(6 / 9, abs=1e-3)  # it says the whole sentence
     assert squad["citations"]["verbatim"] == 1.0 and squad["citations"]["links_not_given"] == 0
     assert squad["citations"]["precision"] == squad["citations"]["recall"] == 1.0
+    assert rgb["told_apart"].keys() == squad["told_apart"].keys()
     assert squad["told_apart"]["doubt"] == 1.0 and squad["told_apart"].keys() > {"none", "alone", "unsure"}
     assert len(squad["tradeoff"]) == 19 and squad["codes"] == rgb["codes"]
     assert rgb["noise 0.8"]["questions"] == 1 and rgb["noise 0.8"]["accuracy"] == 1.0
